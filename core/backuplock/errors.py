@@ -1,0 +1,72 @@
+"""The errors of the library: one small family, each a sentence a person can act on.
+
+`str(error)` is one printable line: what is wrong, where, and what to do. Programming errors (a wrong
+argument, use after release) stay `ValueError`, `TypeError` and `RuntimeError`.
+"""
+
+from __future__ import annotations
+
+
+class BackupLockError(Exception):
+    """Base of all errors of `backuplock`.
+
+    Args:
+        what: what is wrong, and where, without a full stop.
+        advice: what the reader can do about it; may be empty.
+    """
+
+    def __init__(self, what: str, *, advice: str = "") -> None:
+        super().__init__(what, advice)
+        self.what = what
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.advice}" if self.advice else self.what
+
+
+class Malformed(BackupLockError):
+    """Something given to us does not have the form it must have: a target, a volume name, a record."""
+
+
+class StoreError(BackupLockError):
+    """A store did not do what was asked. Never means "there is nothing there"."""
+
+
+class Unreachable(StoreError):
+    """The store could not be asked, or did not answer in a usable way; asking again later may help.
+
+    Args:
+        retry_after: seconds the store asked us to wait, if it said so.
+    """
+
+    def __init__(self, what: str, *, advice: str = "", retry_after: float | None = None) -> None:
+        super().__init__(what, advice=advice)
+        self.retry_after = retry_after
+
+
+class Denied(StoreError):
+    """The store knows who asks (or that it does not) and refuses; asking again will not help."""
+
+
+class Missing(StoreError):
+    """The bucket, share or folder that should hold the store is not there."""
+
+
+class Conflict(StoreError):
+    """A conditional put or delete found another version than the one it was told to expect."""
+
+
+class TooLarge(StoreError):
+    """An object exceeds the cap that was given for reading it; nothing of it is returned."""
+
+
+class Irregular(StoreError):
+    """A key names something that is not a plain file (a folder, a symbolic link); it is not followed."""
+
+
+class Unsupported(StoreError):
+    """The store cannot do what was asked of it (for example a conditional put)."""
+
+
+class ReadOnly(StoreError):
+    """A write was asked of a store that was opened for reading only."""

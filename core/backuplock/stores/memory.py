@@ -1,0 +1,109 @@
+"""A store in memory, with the habits of an ideal object store; for tests, simulations and replay."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass
+
+from backuplock.clock import Clock, Observation, SystemClock
+from backuplock.errors import Conflict, ReadOnly, TooLarge
+from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Entry, Listing, Version
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    body: bytes
+    modified_ns: int
+    etag: str
+
+
+class MemoryStore:
+    """Objects in a dictionary, linearizable, times from the given clock cut to `grain_ns`.
+
+    Args:
+        clock: the store's own clock.
+        grain_ns: grain of modification times; 1 keeps nanoseconds.
+        writable: false refuses `put` and `delete`.
+        url: what `url` says.
+    """
+
+    def __init__(
+        self, clock: Clock | None = None, *, grain_ns: int = 1, writable: bool = True, url: str = "memory:"
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._objects: dict[str, _Object] = {}
+        self._lock = threading.Lock()
+        self._puts = 0
+        self.url = url
+        self.capabilities = Capabilities(
+            kind="memory",
+            atomic_read=True,
+            conditional_put="yes",
+            conditional_delete="yes",
+            listing_lags="no",
+            grain_ns=grain_ns,
+            writable=writable,
+        )
+
+    def list(self, folder: str) -> Listing:
+        prefix = f"{folder}/" if folder else ""
+        entries: list[Entry] = []
+        folders: set[str] = set()
+        with self._lock:
+            for key, found in self._objects.items():
+                if not key.startswith(prefix):
+                    continue
+                head, slash, _ = key[len(prefix) :].partition("/")
+                if slash:
+                    folders.add(head)
+                elif head:
+                    entries.append(Entry(head, len(found.body), found.modified_ns, found.etag))
+        return Listing(
+            tuple(sorted(entries, key=lambda entry: entry.name)), tuple(sorted(folders)), self._observed()
+        )
+
+    def read(self, key: str, *, cap: int = BODY_CAP) -> Blob | None:
+        with self._lock:
+            found = self._objects.get(key)
+        if found is None:
+            return None
+        if len(found.body) > cap:
+            raise TooLarge(f"{key} has {len(found.body)} bytes, more than the {cap} that are read")
+        return Blob(found.body, found.modified_ns, found.etag, self._observed())
+
+    def put(
+        self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False
+    ) -> Version:
+        self._check_writable(key)
+        with self._lock:
+            found = self._objects.get(key)
+            if if_absent and found is not None:
+                raise Conflict(f"{key} exists already")
+            if if_match is not None and (found is None or found.etag != if_match):
+                raise Conflict(f"{key} is not the version that was expected")
+            # As on S3, equal bytes have equal etags: a blind refresh does not show in the etag.
+            etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+            now = self._clock.wall_ns()
+            stored = _Object(bytes(body), now - now % self.capabilities.grain_ns, etag)
+            self._objects[key] = stored
+        return Version(stored.modified_ns, etag, self._observed())
+
+    def delete(self, key: str, *, if_match: str | None = None) -> None:
+        self._check_writable(key)
+        with self._lock:
+            found = self._objects.get(key)
+            if if_match is not None and found is not None and found.etag != if_match:
+                raise Conflict(f"{key} is not the version that was expected")
+            self._objects.pop(key, None)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _observed(self) -> Observation:
+        mono = self._clock.mono_ns()
+        return Observation(mono, mono, self._clock.wall_ns(), 1)
+
+    def _check_writable(self, key: str) -> None:
+        if not self.capabilities.writable:
+            raise ReadOnly(f"{self.url} was opened for reading only, {key} is left as it is")
