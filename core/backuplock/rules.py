@@ -1,0 +1,299 @@
+"""Who is expired, who comes first, who blocks whom: pure functions over records and a given now.
+
+Everything is answered twice. *Ours* fails closed and judges age on the store's clock, an interval: where
+it spans a limit the answer is "unknown". *Longhorn's* is what its own code makes of the same files with
+its own local clock: what it cannot decode or read it skips.
+
+Source: Longhorn backupstore `lock.go` (1.1.0 to 1.12.1); cases in `tests/vectors/decisions.jsonl`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from backuplock.clock import SECOND, Span
+from backuplock.model import Flaw, LockFile, LockType, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The periods of the protocol, in nanoseconds.
+
+    `slack_ns` is how late a refresh may land (latency, a slow store) before it counts as missed.
+    """
+
+    duration_ns: int = 150 * SECOND
+    refresh_ns: int = 60 * SECOND
+    settle_ns: int = 2 * SECOND
+    slack_ns: int = 5 * SECOND
+
+
+MAX_RIVALS = 100
+"""Locks of one type that are named as blocking another: whoever fills a folder with thousands of files
+shall not make the comparison of all pairs take for ever. The first in the order are kept."""
+
+_DeadOf = Callable[[LockFile], bool | None]
+
+LONGHORN = Timing()
+"""Longhorn's own periods: a lease of 150 s, refreshed each 60 s, 2 s between writing and looking."""
+
+
+class State(enum.StrEnum):
+    """What a lock file amounts to, on the store's clock."""
+
+    HELD = "held"
+    WAITING = "waiting"
+    LATE = "late"
+    STALE = "stale"
+    BAD = "bad"
+    UNSURE = "unsure"
+    """The error bar of the store's clock spans the expiry: alive or dead, we do not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One lock as the rules see it: its record and the time of the same version."""
+
+    name: str
+    type: int
+    acquired: bool
+    modified_ns: int
+
+    @property
+    def rank(self) -> tuple[bool, int, str]:
+        """Sorts locks in Longhorn's order: acquired, then earlier, then by the `Name` in the body."""
+        return (not self.acquired, self.modified_ns, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one lock file stands among those of its volume, in one reading (ours or Longhorn's).
+
+    Attributes:
+        place: 1 for the first in the order; None for a file that takes no place (no record).
+        expired: true, false, or None where it cannot be told.
+        stops: operations that a newcomer could not start now because of this file.
+        blocks: keys of waiting locks in the same volume that this file keeps from being granted.
+        blocked_by: the reverse, for a waiting lock.
+        clashes: keys of acquired locks of another type while this one is acquired too: exclusion failed.
+        ends_ns: store time at which this file stops counting if it is not refreshed, None if unknown.
+    """
+
+    key: str
+    place: int | None
+    expired: bool | None
+    stops: frozenset[Operation] = frozenset()
+    blocks: tuple[str, ...] = ()
+    blocked_by: tuple[str, ...] = ()
+    clashes: tuple[str, ...] = ()
+    ends_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an operation meets that asks now: granted (None: cannot be told), by whom blocked, until when.
+
+    `until_ns` is the earliest store time at which the last blocker ends by itself, if its holder dies now;
+    None if nothing blocks or no such time is known.
+    """
+
+    operation: Operation
+    granted: bool | None
+    blockers: tuple[str, ...] = ()
+    until_ns: int | None = None
+
+
+def expired(modified_ns: int, now: Span, timing: Timing = LONGHORN) -> bool | None:
+    """Whether a lock last written at `modified_ns` has outlived its lease; None if `now` spans the limit."""
+    if now.lo - modified_ns > timing.duration_ns:
+        return True
+    if now.hi - modified_ns <= timing.duration_ns:
+        return False
+    return None
+
+
+def conflicts(one: int, other: int) -> bool:
+    """Whether two lock types exclude each other: any two different ones do."""
+    return one != other
+
+
+def can_acquire(
+    mine: Contender, others: Iterable[Contender], local_now_ns: int, timing: Timing = LONGHORN
+) -> bool:
+    """Longhorn's decision: refused iff a lock of another type sorts before mine and is not expired.
+
+    `local_now_ns` is the asker's own clock, as Longhorn has it. `others` are the locks it could decode.
+    """
+    return not any(
+        conflicts(other.type, mine.type)
+        and other.rank < mine.rank
+        and local_now_ns - other.modified_ns <= timing.duration_ns
+        for other in others
+    )
+
+
+def contender(lock: LockFile) -> Contender | None:
+    """A lock file as the rules see it; None without a record and a time."""
+    if lock.record is None or lock.modified_ns is None:
+        return None
+    return Contender(lock.record.name, lock.record.type, lock.record.acquired, lock.modified_ns)
+
+
+def state(lock: LockFile, now: Span, timing: Timing = LONGHORN) -> State:
+    """What a lock file amounts to at the store time `now`.
+
+    A file without a record, or of a type Longhorn does not write, is BAD at any age.
+    """
+    seen = contender(lock)
+    if seen is None or seen.type not in (LockType.BACKUP_RESTORE, LockType.DELETION):
+        return State.BAD
+    dead = expired(seen.modified_ns, now, timing)
+    if dead is None:
+        return State.UNSURE
+    if dead:
+        return State.STALE
+    if not seen.acquired:
+        return State.WAITING
+    late = now.middle - seen.modified_ns > timing.refresh_ns + timing.slack_ns
+    return State.LATE if late else State.HELD
+
+
+def judge(locks: Sequence[LockFile], now: Span, timing: Timing = LONGHORN) -> dict[str, Standing]:
+    """Our reading of the locks of one volume, by key: fail closed, on the store's clock.
+
+    A file without a record counts against everybody until its lease would have ended; one whose content
+    the store did not give counts without a known end.
+    """
+    return _judge(locks, lambda lock: _dead_for_us(lock, now, timing), timing, skip_flawed=False)
+
+
+def judge_as_longhorn(
+    locks: Sequence[LockFile], local_now_ns: int, timing: Timing = LONGHORN
+) -> dict[str, Standing]:
+    """Longhorn's reading of the same locks on a machine whose clock says `local_now_ns`."""
+
+    def dead(lock: LockFile) -> bool:
+        return lock.modified_ns is None or local_now_ns - lock.modified_ns > timing.duration_ns
+
+    return _judge(locks, dead, timing, skip_flawed=True)
+
+
+def verdict(locks: Sequence[LockFile], operation: Operation, now: Span, timing: Timing = LONGHORN) -> Verdict:
+    """What our own client would meet if it asked for `operation` at the store time `now`."""
+    return _verdict(locks, judge(locks, now, timing), operation)
+
+
+def verdict_of_longhorn(
+    locks: Sequence[LockFile],
+    operation: Operation,
+    *,
+    store_now_ns: int,
+    local_now_ns: int,
+    timing: Timing = LONGHORN,
+) -> Verdict:
+    """What Longhorn would meet if it asked now: its own file is stamped `store_now_ns`, ages are judged by
+    `local_now_ns`."""
+    mine = Contender("", operation.lock_type, False, store_now_ns)
+    blockers = tuple(
+        lock.key
+        for lock in locks
+        if (other := contender(lock)) is not None and not can_acquire(mine, [other], local_now_ns, timing)
+    )
+    ends = [lock.modified_ns or 0 for lock in locks if lock.key in blockers]
+    until = max(ends) + timing.duration_ns if ends else None
+    return Verdict(operation, not blockers, blockers, until)
+
+
+def _dead_for_us(lock: LockFile, now: Span, timing: Timing) -> bool | None:
+    if lock.flaw is Flaw.UNREADABLE or lock.modified_ns is None:
+        # What could not be read may have been renewed a moment ago: a listing's time is no proof.
+        return None
+    return expired(lock.modified_ns, now, timing)
+
+
+def _judge(
+    locks: Sequence[LockFile], dead_of: _DeadOf, timing: Timing, *, skip_flawed: bool
+) -> dict[str, Standing]:
+    seen = {lock.key: contender(lock) for lock in locks}
+    ranks = {key: (found.rank, key) for key, found in seen.items() if found is not None}
+    places = {key: place for place, key in enumerate(sorted(ranks, key=ranks.__getitem__), start=1)}
+    dead = {lock.key: dead_of(lock) for lock in locks}
+    counting = [
+        lock for lock in locks if dead[lock.key] is not True and not (skip_flawed and seen[lock.key] is None)
+    ]
+    blocks: dict[str, list[str]] = {lock.key: [] for lock in locks}
+    blocked_by: dict[str, list[str]] = {lock.key: [] for lock in locks}
+    clashes: dict[str, list[str]] = {lock.key: [] for lock in locks}
+    rivals = _by_type(counting, seen)
+    for lock in counting:
+        mine = seen[lock.key]
+        if mine is None:
+            continue
+        for rival, theirs in _rivals_of(mine, rivals):
+            if mine.acquired:
+                if theirs is not None and theirs.acquired:
+                    clashes[lock.key].append(rival)
+            elif theirs is None or theirs.rank < mine.rank:
+                blocks[rival].append(lock.key)
+                blocked_by[lock.key].append(rival)
+    counted = {lock.key for lock in counting}
+    return {
+        lock.key: Standing(
+            key=lock.key,
+            place=places.get(lock.key),
+            expired=dead[lock.key],
+            stops=stopped_by(seen[lock.key]) if lock.key in counted else frozenset(),
+            blocks=tuple(blocks[lock.key]),
+            blocked_by=tuple(blocked_by[lock.key]),
+            clashes=tuple(clashes[lock.key]),
+            ends_ns=_ends(lock, timing),
+        )
+        for lock in locks
+    }
+
+
+_Rival = tuple[str, Contender | None]
+
+
+def _by_type(locks: Iterable[LockFile], seen: dict[str, Contender | None]) -> dict[int | None, list[_Rival]]:
+    """The first locks of each type, in order; those without a record under None."""
+    found: dict[int | None, list[_Rival]] = {}
+    for lock in locks:
+        one = seen[lock.key]
+        found.setdefault(None if one is None else one.type, []).append((lock.key, one))
+    return {
+        type_: sorted(group, key=lambda rival: (rival[1].rank if rival[1] else (), rival[0]))[:MAX_RIVALS]
+        for type_, group in found.items()
+    }
+
+
+def _rivals_of(mine: Contender, rivals: dict[int | None, list[_Rival]]) -> Iterable[_Rival]:
+    for type_, group in rivals.items():
+        if type_ is None or conflicts(type_, mine.type):
+            yield from group
+
+
+def stopped_by(seen: Contender | None) -> frozenset[Operation]:
+    """The operations that a lock keeps from starting while it counts; all of them if it is unreadable."""
+    if seen is None:
+        return frozenset(Operation)
+    return frozenset(operation for operation in Operation if conflicts(operation.lock_type, seen.type))
+
+
+def _ends(lock: LockFile, timing: Timing) -> int | None:
+    if lock.flaw is Flaw.UNREADABLE or lock.modified_ns is None:
+        return None
+    return lock.modified_ns + timing.duration_ns
+
+
+def _verdict(locks: Sequence[LockFile], standings: dict[str, Standing], operation: Operation) -> Verdict:
+    blockers = [standings[lock.key] for lock in locks if operation in standings[lock.key].stops]
+    if not blockers:
+        return Verdict(operation, True)
+    ends = [standing.ends_ns for standing in blockers]
+    until = None if None in ends else max(end for end in ends if end is not None)
+    # Only a lock that surely counts is a reason to say no; doubt alone is "unknown".
+    sure = any(standing.expired is False for standing in blockers)
+    return Verdict(operation, False if sure else None, tuple(standing.key for standing in blockers), until)
