@@ -125,9 +125,7 @@ class Store(Protocol):
         """
         ...
 
-    def put(
-        self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False
-    ) -> Version:
+    def put(self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False) -> Version:
         """Write the whole object.
 
         Raises:

@@ -72,9 +72,7 @@ class MemoryStore:
             raise TooLarge(f"{key} has {len(found.body)} bytes, more than the {cap} that are read")
         return Blob(found.body, found.modified_ns, found.etag, self._observed())
 
-    def put(
-        self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False
-    ) -> Version:
+    def put(self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False) -> Version:
         self._check_writable(key)
         with self._lock:
             found = self._objects.get(key)
