@@ -11,16 +11,15 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from backuplock import layout
 from backuplock.clock import SECOND, Clock, Observation, StoreClock, SystemClock, assumed, observe
-from backuplock.errors import Irregular, Malformed, StoreError, TooLarge, Unreachable
+from backuplock.errors import StoreError, Unreachable
 from backuplock.evidence import volume_names
-from backuplock.model import Flaw, Leftover, LockFile, Snapshot, VolumeNames, VolumeView
-from backuplock.stores.base import BODY_CAP, Blob, Entry, Listing, Store
-from backuplock.text import printable
-from backuplock.wire import decode
+from backuplock.model import Leftover, LockFile, Snapshot, VolumeNames, VolumeView
+from backuplock.reading import folder_locks, read_lock
+from backuplock.stores.base import BODY_CAP, Blob, Listing, Store
 
 WORKERS = 16
 """Requests in flight at most; a boto3 client keeps 10 to 50 connections and gains nothing beyond."""
@@ -273,30 +272,10 @@ class _Walk:
             key = f"{folder}/{entry.name}"
             if not layout.is_lock_file(entry.name):
                 leftovers.append(Leftover(key, entry.size, entry.modified_ns))
-            elif (lock := self._lock(volume, key, entry)) is not None:
+            elif (lock := read_lock(self._read, volume, key, entry, self._known.get(key))) is not None:
                 locks.append(lock)
-        locks.extend(
-            _flawed(volume, f"{folder}/{name}", Entry(name), Flaw.IRREGULAR, "it is a folder")
-            for name in listing.folders
-            if layout.is_lock_file(name)
-        )
+        locks.extend(folder_locks(volume, folder, listing))
         return tuple(locks), tuple(leftovers)
-
-    def _lock(self, volume: str, key: str, entry: Entry) -> LockFile | None:
-        known = self._known.get(key)
-        if known is not None and _unchanged(known, entry):
-            return known
-        if not entry.regular:
-            return _flawed(volume, key, entry, Flaw.IRREGULAR, "it is not a plain file and is not followed")
-        try:
-            blob = self._read(key, BODY_CAP)
-        except TooLarge as error:
-            return _flawed(volume, key, entry, Flaw.TOO_LARGE, str(error))
-        except Irregular as error:
-            return _flawed(volume, key, entry, Flaw.IRREGULAR, str(error))
-        except StoreError as error:
-            return _flawed(volume, key, entry, Flaw.UNREADABLE, str(error))
-        return None if blob is None else lock_file(volume, key, blob, entry)
 
     def _volume_names(self, name: str, folder: str, inside: Listing) -> VolumeNames | None:
         if not any(entry.name == layout.VOLUME_CFG and entry.regular for entry in inside.entries):
@@ -327,7 +306,7 @@ class _Walk:
             self._note(listing.observed)
         return listing
 
-    def _read(self, key: str, cap: int) -> Blob | None:
+    def _read(self, key: str, cap: int = BODY_CAP) -> Blob | None:
         with self._guard:
             self._requests += 1
             self._bodies += 1
@@ -343,48 +322,6 @@ class _Walk:
 
 
 _PASSIVE = ("assumed", "refreshes seen")
-
-
-def lock_file(volume: str, key: str, blob: Blob, entry: Entry) -> LockFile:
-    """A lock file from one version of it and the listing entry it was found by."""
-    lock = LockFile(
-        key=key,
-        volume=volume,
-        modified_ns=blob.modified_ns,
-        etag=blob.etag,
-        size=len(blob.body),
-        record=None,
-        raw=blob.body[:4096],
-        listed_etag=entry.etag,
-        listed_ns=entry.modified_ns,
-    )
-    try:
-        return replace(lock, record=decode(blob.body))
-    except Malformed as error:
-        return replace(lock, flaw=Flaw.UNDECODABLE, reason=printable(error.what))
-
-
-def _flawed(volume: str, key: str, entry: Entry, flaw: Flaw, reason: str) -> LockFile:
-    return LockFile(
-        key=key,
-        volume=volume,
-        modified_ns=entry.modified_ns,
-        etag=entry.etag,
-        size=entry.size,
-        record=None,
-        flaw=flaw,
-        reason=printable(reason),
-        listed_etag=entry.etag,
-        listed_ns=entry.modified_ns,
-    )
-
-
-def _unchanged(known: LockFile, entry: Entry) -> bool:
-    return (
-        known.flaw is not Flaw.UNREADABLE
-        and entry.modified_ns is not None
-        and (known.listed_ns, known.listed_etag, known.size) == (entry.modified_ns, entry.etag, entry.size)
-    )
 
 
 def _odd_locks(inside: Listing) -> str:
