@@ -1,0 +1,142 @@
+"""The command line: picks the command, and turns whatever goes wrong into one line and an exit code.
+
+Nothing heavy is imported here: `locktop --help` and shell completion must not wait for a terminal library
+or an SDK.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import difflib
+import os
+import re
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from backuplock.errors import BackupLockError
+from backuplock.text import printable
+from locktop import __version__
+from locktop.exits import SIGNALLED, ExitCode, exit_code, exit_table
+from locktop.output.streams import say
+from locktop.settings import Usage
+from locktop.subcommands import COMMANDS, load
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `locktop` with the given arguments (the process's own by default); the result is its exit code."""
+    code = _guarded(sys.argv[1:] if argv is None else list(argv))
+    if argv is None and threading.active_count() > 1:
+        # A thread that hangs in a dead mount cannot be ended, and would keep the interpreter from ending.
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _guarded(arguments: list[str]) -> int:
+    try:
+        try:
+            _prepare_streams()
+            code = _dispatch(arguments)
+            sys.stdout.flush()
+        except (BackupLockError, KeyboardInterrupt, BrokenPipeError):
+            if _debugging():
+                traceback.print_exc()
+            raise
+        except Exception as error:
+            if _debugging():
+                traceback.print_exc()
+            what = printable(f"{type(error).__name__}: {error}", limit=300)
+            say(f"internal error: {what}; LOCKTOP_DEBUG=1 shows where")
+            raise SystemExit(ExitCode.INTERNAL) from error
+    except BackupLockError as error:
+        say(str(error))
+        return exit_code(error)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        _abandon_stdout()
+        return SIGNALLED + signal.SIGPIPE
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else ExitCode.OK
+    return code
+
+
+def _dispatch(arguments: list[str]) -> int:
+    first = arguments[0] if arguments else ""
+    if first in COMMANDS:
+        name, rest = first, arguments[1:]
+    else:
+        name, rest = "console", arguments
+    command = load(name)
+    parser = _Parser(name)
+    command.configure(parser)
+    if name == "console":
+        _add_overview(parser)
+    options = parser.parse_args(rest)
+    if name == "console":
+        _check_not_a_command(options)
+    return command.run(options)
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with one line per error."""
+
+    def __init__(self, name: str) -> None:
+        prog = "locktop" if name == "console" else f"locktop {name}"
+        super().__init__(prog, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        # argparse repeats what it does not know, and that can be a URL with a password in it.
+        shown = re.sub(r"://\S*:\S*@", "://...@", message)
+        raise Usage(printable(shown, limit=300), advice=f"see {self.prog} --help")
+
+
+def _add_overview(parser: argparse.ArgumentParser) -> None:
+    """What the help of plain `locktop` says beyond the console's own."""
+    parser.add_argument("--version", action="version", version=f"locktop {__version__}")
+    parser.usage = "locktop [TARGET] [options]\n       locktop COMMAND [options]"
+    commands = "\n".join(f"  {name:<6} {line}" for name, line in COMMANDS.items())
+    parser.description = (
+        f"{parser.description}\n\ncommands (each has its own --help with examples):\n{commands}"
+    )
+    parser.epilog = f"{parser.epilog}\nexit codes:\n{exit_table()}"
+
+
+def _check_not_a_command(options: argparse.Namespace) -> None:
+    """A word that is no path and no URL was meant as a command."""
+    where: str | None = options.where
+    if where in COMMANDS:
+        raise Usage(f"{where!r} stands after options", advice=f"write locktop {where} first, then options")
+    if where is None or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", where) or Path(where).exists():
+        return
+    close = difflib.get_close_matches(where.lower(), COMMANDS, n=1, cutoff=0.5)
+    meant = f"did you mean locktop {close[0]}?" if close else f"commands are {', '.join(COMMANDS)}"
+    shown = printable(where, limit=60)
+    raise Usage(f"{shown!r} is neither a command nor a folder here", advice=meant)
+
+
+def _prepare_streams() -> None:
+    """A character that the terminal's encoding lacks is shown as an escape, never an error."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _abandon_stdout() -> None:
+    """Whoever read our output has left; what is still buffered must not fail again when we end."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def _debugging() -> bool:
+    return os.environ.get("LOCKTOP_DEBUG", "") not in ("", "0")

@@ -1,0 +1,91 @@
+"""A Snapshot as CSV (RFC 4180), a line a lock, safe to open in a spreadsheet.
+
+Columns are the flat fields of the JSON document (`locktop.output.json_`); lists are joined by spaces. Text
+is made printable, and a cell that a spreadsheet would take for a formula gets an apostrophe in front.
+With everything, volumes without locks and leftovers follow: `state` is then `unlocked`, `ghost`, `unread`
+or `leftover`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from backuplock.model import Snapshot
+from backuplock.text import printable
+from locktop.output.fields import LockRow, iso, lock_rows, owner_text
+from locktop.output.json_ import lock_fields
+
+COLUMNS = (
+    "volume",
+    "namespace",
+    "claim",
+    "workload",
+    "lock",
+    "type",
+    "operation",
+    "acquired",
+    "state",
+    "modified_at",
+    "age_seconds",
+    "ttl_seconds",
+    "blocks",
+    "waiting_blocked",
+    "blocked_by",
+    "clashes",
+    "owner",
+    "flaw",
+    "reason",
+    "longhorn",
+    "key",
+    "etag",
+    "size",
+)
+
+# Also the full-width forms, which some spreadsheets fold to the plain ones.
+_FORMULA = frozenset("=+-@＝＋－＠|%")
+
+
+def text(snapshot: Snapshot, *, everything: bool = False) -> str:
+    """The file's content: a header, then a line each by volume and key."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(_safe(_lock(row)) for row in lock_rows(snapshot))
+    for volume in snapshot.volumes:
+        if volume.problem or (everything and not volume.locks):
+            kind = "unread" if volume.problem else "ghost" if volume.ghost else "unlocked"
+            writer.writerow(_safe({"volume": volume.name, "state": kind, "reason": volume.problem}))
+        for one in volume.leftovers if everything else ():
+            cells = {"volume": volume.name, "state": "leftover", "key": one.key, "size": one.size}
+            writer.writerow(_safe({**cells, "modified_at": iso(one.modified_ns)}))
+    return out.getvalue()
+
+
+def _lock(row: LockRow) -> dict[str, Any]:
+    fields = lock_fields(row)
+    fields["owner"] = owner_text(row.lock.record)
+    fields["longhorn"] = "; ".join(f"{name}: {_flat(value)}" for name, value in fields["longhorn"].items())
+    return {name: fields[name] for name in COLUMNS}
+
+
+def _flat(value: object) -> object:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value
+
+
+def _safe(cells: dict[str, Any]) -> dict[str, object]:
+    return {name: safe_cell(_flat(value)) for name, value in cells.items()}
+
+
+def safe_cell(value: object) -> object:
+    """A cell that is shown as it is written: numbers stay, text is harmless on a terminal and in a
+    spreadsheet."""
+    if not isinstance(value, str):
+        return "" if value is None else value
+    shown = printable(value, limit=4000)
+    return f"'{shown}" if shown.lstrip()[:1] in _FORMULA and shown.strip() else shown

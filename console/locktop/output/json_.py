@@ -1,0 +1,131 @@
+"""A Snapshot as one JSON document, exact: what a store says is carried as it is, JSON-escaped to ASCII.
+
+Bytes of a name that are not UTF-8 appear as lone surrogates (`\\udcXX`), as Python decodes file names.
+Times are ISO 8601, UTC, with as many digits as the store gave. Fields are added within version 1, never
+changed or removed.
+
+version         1
+target          the target's URL, without secrets
+taken_at        end of the sweep, by the local clock
+store_present   false: the place holds no `backupstore` folder at all
+store_clock     now (the store's, at the end of the sweep), skew_seconds (store minus local),
+                error_seconds, source
+complete        false: something could not be read, absence proves nothing
+problems        [{volume: name or null, reason}]
+volumes         {found, locked}: numbers of volumes
+locks           see below, by volume and key
+unlocked        with --all: [{volume, ghost, problem}], volumes without a lock
+leftovers       with --all: [{volume, key, size, modified_at}], files in `locks/` that are locks to nobody
+
+A lock:
+
+volume, claim, namespace, workload   the volume, and names people know for it ("" where unknown)
+lock, key        file name without `.lck`; key below the target's root: the lock's identity
+type             the integer on the wire; null if the file gives no record
+operation        "backup or restore", "delete", "none", "type N" or "unknown"; "backup" or "restore" where
+                 the owner says which
+acquired         as on the wire; null if the file gives no record
+state            held, waiting, late, stale, bad or unsure
+modified_at      last refresh, as the store stamped it; null if unknown
+age_seconds      since the last refresh, on the store's clock
+ttl_seconds      until the lock stops counting if it is not refreshed; negative once expired
+blocks           operations that cannot start now because of this file
+waiting_blocked  keys of waiting locks that it keeps from being granted
+blocked_by       keys of the locks that keep it from being granted
+clashes          keys of acquired locks of another type beside this acquired one: exclusion failed
+owner            null, or what the file says of its holder: host, pid, user, operation, note, acquired_at,
+                 renewals, tool
+flaw, reason     why the file gives no record; null and "" if it does
+etag, size       of the version that was read
+longhorn         what Longhorn with this machine's clock sees otherwise, {} if nothing: ignored (why),
+                 unknown (why), expired, blocks, blocked_by
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from backuplock.clock import SECOND, seconds
+from backuplock.model import Snapshot
+from locktop.output.fields import LockRow, differences, iso, lock_rows, problems, purpose, stops
+
+VERSION = 1
+
+
+def document(snapshot: Snapshot, *, everything: bool = False) -> dict[str, Any]:
+    """The document of the table above, ready for `json.dumps`."""
+    skew, error = snapshot.clock.skew(wall_ns=snapshot.taken_wall_ns, mono_ns=snapshot.ended_mono_ns)
+    found_problems = problems(snapshot)
+    found: dict[str, Any] = {
+        "version": VERSION,
+        "target": snapshot.target,
+        "taken_at": iso(snapshot.taken_wall_ns),
+        "store_present": snapshot.store_present,
+        "store_clock": {
+            "now": iso(snapshot.clock.at(snapshot.ended_mono_ns).middle),
+            "skew_seconds": _rounded(skew),
+            "error_seconds": _rounded(error),
+            "source": snapshot.clock.source,
+        },
+        "complete": not found_problems,
+        "problems": [dataclasses.asdict(problem) for problem in found_problems],
+        "volumes": {
+            "found": len(snapshot.volumes),
+            "locked": sum(bool(volume.locks) for volume in snapshot.volumes),
+        },
+        "locks": [lock_fields(row) for row in lock_rows(snapshot)],
+    }
+    if everything:
+        found["unlocked"] = [
+            {"volume": volume.name, "ghost": volume.ghost, "problem": volume.problem}
+            for volume in snapshot.volumes
+            if not volume.locks
+        ]
+        found["leftovers"] = [
+            {"volume": volume.name, "key": one.key, "size": one.size, "modified_at": iso(one.modified_ns)}
+            for volume in snapshot.volumes
+            for one in volume.leftovers
+        ]
+    return found
+
+
+def text(snapshot: Snapshot, *, everything: bool = False) -> str:
+    """The document as it is printed, with a final newline."""
+    return json.dumps(document(snapshot, everything=everything), indent=2) + "\n"
+
+
+def lock_fields(row: LockRow) -> dict[str, Any]:
+    """One lock of the document."""
+    lock, record = row.lock, row.lock.record
+    return {
+        "volume": lock.volume,
+        "claim": row.names.claim,
+        "namespace": row.names.namespace,
+        "workload": row.names.workload,
+        "lock": lock.stem,
+        "key": lock.key,
+        "type": record.type if record else None,
+        "operation": purpose(record),
+        "acquired": record.acquired if record else None,
+        "state": row.state.value,
+        "modified_at": iso(lock.modified_ns),
+        "age_seconds": _rounded(row.age_ns),
+        "ttl_seconds": _rounded(row.ttl_ns),
+        "blocks": stops(row.ours),
+        "waiting_blocked": list(row.ours.blocks),
+        "blocked_by": list(row.ours.blocked_by),
+        "clashes": list(row.ours.clashes),
+        "owner": dataclasses.asdict(record.owner) if record and record.owner else None,
+        "flaw": lock.flaw.value if lock.flaw else None,
+        "reason": lock.reason,
+        "etag": lock.etag,
+        "size": lock.size,
+        "longhorn": differences(row),
+    }
+
+
+def _rounded(ns: int | None) -> float | None:
+    # Milliseconds: more would feign a precision that the error bar does not have.
+    return None if ns is None else round(seconds(ns), 3) if abs(ns) < 10**9 * SECOND else float(ns // SECOND)

@@ -1,0 +1,191 @@
+"""A Snapshot as a table for people: what needs attention first, cut to the terminal's width.
+
+Away from a terminal nothing is cut: columns are aligned, and a cell too long for its column pushes its own
+line only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from backuplock.model import Snapshot, VolumeView
+from backuplock.rules import State
+from backuplock.text import ellipsize_middle, printable
+from locktop.output.fields import LockRow, lock_rows, owner_text, period, purpose, state_counts, stops
+
+COLUMN_CAP = 64
+"""Cells to which a column is widened by its longest entry."""
+
+_SHORT = {"backup or restore": "bkup/rst", "unknown": "?"}
+_STYLES = {
+    State.HELD.value: "#56B4E9",
+    State.WAITING.value: "#F0E442",
+    State.LATE.value: "#E69F00",
+    State.STALE.value: "bold #D55E00",
+    State.BAD.value: "#CC79A7",
+    State.UNSURE.value: "#CC79A7",
+    "unread": "#CC79A7",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column: `rank` says when it is given up for want of width (the highest first, 0 never), `elastic`
+    that it may be shortened in its middle."""
+
+    title: str
+    rank: int
+    right: bool = False
+    elastic: bool = False
+
+
+_COLUMNS = (
+    _Column("STATE", 0),
+    _Column("VOLUME", 0, elastic=True),
+    _Column("CLAIM", 4, elastic=True),
+    _Column("TYPE", 2),
+    _Column("TTL", 1, right=True),
+    _Column("AGE", 5, right=True),
+    _Column("BLOCKS", 3, elastic=True),
+    _Column("OWNER", 6),
+    _Column("LOCK", 7),
+)
+_LEAST_ELASTIC = 12
+_GAP = "  "
+
+
+def lines(snapshot: Snapshot, *, width: int | None = None, everything: bool = False) -> list[Text]:
+    """The table, a styled line each, the header first; empty if there is nothing to show.
+
+    Args:
+        width: cells of the terminal; None keeps everything.
+        everything: also volumes without locks, and leftovers.
+    """
+    rows = [_lock(row) for row in sorted(lock_rows(snapshot), key=lambda row: row.attention)]
+    for volume in snapshot.volumes:
+        rows.extend(_volume(volume, everything=everything))
+    if not rows:
+        return []
+    titles = [column.title for column in _COLUMNS]
+    widths = _widths([titles, *rows])
+    shown = list(range(len(_COLUMNS)))
+    if width is not None:
+        shown, widths = _fit(shown, widths, width)
+    return [_line(cells, shown, widths, cut=width is not None) for cells in [titles, *rows]]
+
+
+def summary(snapshot: Snapshot) -> str:
+    """One line beside the table: how many locks of which state, and how far the times can be trusted."""
+    rows = lock_rows(snapshot)
+    locked = sum(bool(volume.locks) for volume in snapshot.volumes)
+    states = ", ".join(f"{n:,} {state.value}" for state, n in state_counts(rows).items())
+    skew, error = snapshot.clock.skew(wall_ns=snapshot.taken_wall_ns, mono_ns=snapshot.ended_mono_ns)
+    counts = f"{len(rows):,} locks on {locked:,} of {len(snapshot.volumes):,} volumes"
+    clock = f"store clock {_tenths(skew):+.1f} s ± {error / 1e9:.1f} s ({snapshot.clock.source})"
+    return "; ".join(part for part in (counts, states, clock) if part)
+
+
+def _tenths(ns: int) -> float:
+    # Adding zero turns a negative zero into a plain one.
+    return round(ns / 1e9, 1) + 0.0
+
+
+def _lock(row: LockRow) -> list[str]:
+    doing = purpose(row.lock.record)
+    blocks = ",".join(stops(row.ours))
+    if row.ours.expired is None and blocks:
+        blocks = f"perhaps {blocks}"
+    if row.ours.blocks:
+        blocks += f" (+{len(row.ours.blocks)} waiting)"
+    if row.ours.clashes:
+        blocks += " CLASH"
+    if row.lock.flaw is not None:
+        blocks += f" ({row.lock.flaw.value})"
+    cells = [
+        row.state.value,
+        row.lock.volume,
+        row.names.claim_path or row.names.backing_image,
+        _SHORT.get(doing, doing),
+        period(row.ttl_ns),
+        period(row.age_ns),
+        blocks.strip() or "-",
+        owner_text(row.lock.record) or "-",
+        row.lock.stem,
+    ]
+    return [printable(cell) or "-" for cell in cells]
+
+
+def _volume(volume: VolumeView, *, everything: bool) -> list[list[str]]:
+    rows: list[list[str]] = []
+    if volume.problem:
+        rows.append(_row("unread", volume.name, f"unknown: {volume.problem}"))
+    elif everything and not volume.locks:
+        rows.append(_row("ghost" if volume.ghost else "unlocked", volume.name, "-"))
+    if everything:
+        rows.extend(
+            _row("leftover", volume.name, "-", lock=one.key.rpartition("/")[2]) for one in volume.leftovers
+        )
+    return rows
+
+
+def _row(kind: str, volume: str, blocks: str, lock: str = "-") -> list[str]:
+    cells = [kind, volume, "-", "-", "-", "-", blocks, "-", lock]
+    return [printable(cell) for cell in cells]
+
+
+def _widths(table: Sequence[Sequence[str]]) -> list[int]:
+    return [
+        max(min(cell_len(row[at]), COLUMN_CAP) if n else cell_len(row[at]) for n, row in enumerate(table))
+        for at in range(len(_COLUMNS))
+    ]
+
+
+def _fit(shown: list[int], widths: list[int], width: int) -> tuple[list[int], list[int]]:
+    """Give up columns, then shorten elastic ones, until a line fits."""
+
+    def least(at: int) -> int:
+        return min(widths[at], _LEAST_ELASTIC if _COLUMNS[at].elastic else widths[at])
+
+    def total(cells: list[int]) -> int:
+        return sum(cells) + len(_GAP) * (len(cells) - 1)
+
+    # The volume keeps 24 cells as long as there is a less important column to give up.
+    while total([max(least(at), min(widths[at], 24 if at == 1 else 0)) for at in shown]) > width:
+        victim = max(shown, key=lambda at: _COLUMNS[at].rank)
+        if _COLUMNS[victim].rank == 0:
+            break
+        shown = [at for at in shown if at != victim]
+    fitted = list(widths)
+    for at in sorted((at for at in shown if _COLUMNS[at].elastic), key=lambda at: -_COLUMNS[at].rank):
+        over = total([fitted[each] for each in shown]) - width
+        if over > 0:
+            fitted[at] = max(least(at), fitted[at] - over)
+    return shown, fitted
+
+
+def _line(cells: Sequence[str], shown: Sequence[int], widths: Sequence[int], *, cut: bool) -> Text:
+    line = Text(no_wrap=True, end="")
+    for place, at in enumerate(shown):
+        column, cell = _COLUMNS[at], cells[at]
+        if cut:
+            cell = _shortened(cell, widths[at])
+        pad = " " * max(0, widths[at] - cell_len(cell))
+        last = place == len(shown) - 1
+        style = "bold" if cells[0] == "STATE" else _STYLES.get(cell, "") if at == 0 else ""
+        padded = pad + cell if column.right else cell if last else cell + pad
+        line.append(padded, style=style)
+        if not last:
+            line.append(_GAP)
+    return line
+
+
+def _shortened(cell: str, width: int) -> str:
+    """At most `width` cells: characters may be two cells wide."""
+    keep = width
+    while cell_len(cell) > width and keep > 0:
+        cell, keep = ellipsize_middle(cell, keep), keep - 1
+    return cell

@@ -1,0 +1,34 @@
+"""The commands, a module each, named here and imported when used.
+
+A module has `configure(parser)`, which adds its arguments and examples, and `run(options) -> int`, which
+does the work and returns an exit code. `console` is what runs without a command's name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from typing import Protocol, cast
+
+COMMANDS: dict[str, str] = {
+    "ls": "list the locks of a store once: a table, JSON or CSV",
+    "demo": "show the console on a store of its own, with clients at work",
+}
+"""Name -> one line for the help, in the order of the help."""
+
+
+class Command(Protocol):
+    """What a command's module offers."""
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add arguments, a description and examples."""
+        ...
+
+    def run(self, options: argparse.Namespace) -> int:
+        """Do it; the result is the exit code."""
+        ...
+
+
+def load(name: str) -> Command:
+    """The module of a command."""
+    return cast("Command", importlib.import_module(f"locktop.subcommands.{name}"))

@@ -1,0 +1,83 @@
+"""What several commands share: the target's arguments, and opening the store it names."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from backuplock.target import Target, parse_target
+from locktop.settings import Settings, Usage, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from backuplock.stores.base import Store
+
+
+def add_target(parser: argparse.ArgumentParser, *, positional: bool = True) -> None:
+    """`-t`, and for commands without other arguments the target as an argument too."""
+    if positional:
+        parser.add_argument(
+            "where",
+            metavar="TARGET",
+            nargs="?",
+            help="backup target: s3://bucket@region/path/, nfs://host:/share, cifs://host/share, a path",
+        )
+    parser.add_argument("-t", "--target", metavar="TARGET", help="the same (or set LOCKTOP_TARGET)")
+
+
+def add_clock_error(parser: argparse.ArgumentParser) -> None:
+    """`--clock-error`."""
+    parser.add_argument(
+        "--clock-error",
+        metavar="SECONDS",
+        help="error assumed of a store's clock that tells nothing of itself (900)",
+    )
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The settings of an invocation, the target from wherever it was given.
+
+    Raises:
+        Usage: a value does not have its form, or two targets are given.
+    """
+    flags = dict(vars(options))
+    where = flags.get("where")
+    if where is not None:
+        if flags.get("target") is not None:
+            raise Usage("two targets are given", advice="name it once, as an argument or after -t")
+        flags["target"] = where
+    return resolve(flags, os.environ)
+
+
+def opener(target: Target) -> Callable[[], Store]:
+    """Opens the store for reading; nothing is imported or asked before it is called."""
+
+    def open_it() -> Store:
+        from backuplock.stores import open_store
+
+        return open_store(target)
+
+    return open_it
+
+
+def target_of(settings: Settings) -> Target:
+    """The parsed target.
+
+    Raises:
+        Malformed: none is given, or it does not have a target's form.
+    """
+    return parse_target(settings.required_target())
+
+
+def needs_terminal(instead: str) -> None:
+    """Refuse to draw screens into files and pipes.
+
+    Raises:
+        Usage: naming what to use instead.
+    """
+    # Textual reads stdin and draws on stderr; without a terminal there it would run for ever, unseen.
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise Usage("the console needs a terminal", advice=f"use {instead}")

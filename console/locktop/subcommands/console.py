@@ -1,0 +1,64 @@
+"""`locktop TARGET`: the live console."""
+
+from __future__ import annotations
+
+import argparse
+
+from backuplock.text import printable
+from locktop.subcommands.common import (
+    add_clock_error,
+    add_target,
+    needs_terminal,
+    opener,
+    settings_of,
+    target_of,
+)
+
+_EXAMPLES = """\
+examples:
+  locktop s3://backups@us-east-1/prod/    keys come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
+                                          AWS_ENDPOINTS, as in Longhorn's backup-target secret
+  locktop /mnt/backups                    a mounted share or any folder that holds backupstore/
+  locktop nfs://nas.example:/backups      finds where the share is mounted
+  LOCKTOP_TARGET=/mnt/backups locktop     the same for every command
+  locktop ls --json /mnt/backups          once, for scripts
+  locktop demo                            a store of its own, with clients at work
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the console."""
+    parser.description = "Show every lock of a Longhorn backup store, live. Nothing is written to the store."
+    parser.epilog = _EXAMPLES
+    add_target(parser)
+    parser.add_argument("--interval", metavar="SECONDS", help="time between two looks at the store (2)")
+    add_clock_error(parser)
+    add_screen(parser)
+
+
+def add_screen(parser: argparse.ArgumentParser) -> None:
+    """Options of every command that opens the console."""
+    parser.add_argument("--ascii", action="store_const", const="yes", help="draw in plain ASCII")
+    parser.add_argument(
+        "--no-mouse", dest="mouse", action="store_const", const="no", help="leave the mouse to the terminal"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Open the console on the target."""
+    settings = settings_of(options)
+    given = settings.required_target()
+    target = target_of(settings)
+    needs_terminal(f"locktop ls {printable(given, limit=200)}")
+    # Nothing of these is needed to refuse a wrong command line.
+    from locktop import app
+    from locktop.session import Session
+
+    session = Session(
+        opener(target),
+        label=printable(given, limit=200),
+        url=target.url,
+        interval_s=settings.interval.value,
+        clock_error_s=settings.clock_error.value,
+    )
+    return app.run(session, ascii_only=settings.ascii.value, mouse=settings.mouse.value)

@@ -1,0 +1,200 @@
+"""`locktop ls`: one sweep, printed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TextIO
+
+from backuplock.errors import Unreachable
+from locktop.exits import ExitCode, exit_table
+from locktop.output.streams import say
+from locktop.settings import Settings
+from locktop.subcommands.common import add_clock_error, add_target, opener, settings_of, target_of
+
+if TYPE_CHECKING:
+    from backuplock.model import Snapshot
+    from backuplock.stores.base import Store
+    from backuplock.survey import Progress
+
+_EXAMPLES = """\
+examples:
+  locktop ls /mnt/backups
+  locktop ls --json s3://backups@us-east-1/prod/ | jq '.locks[] | select(.state == "stale") | .key'
+  locktop ls --csv --all -t nfs://nas.example:/backups > locks.csv
+  locktop ls --json --timeout 30 > locks.json || echo "not a complete answer: $?"
+
+Data goes to stdout, the summary and what could not be read to stderr. The table shows first what needs
+attention, JSON and CSV are sorted by volume and lock; JSON carries everything, exactly (its fields:
+pydoc locktop.output.json_).
+
+exit codes:
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `ls`."""
+    parser.description = "List the locks of a backup store once. Nothing is written to the store."
+    parser.epilog = _EXAMPLES + exit_table()
+    add_target(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", dest="form", action="store_const", const="json", help="one JSON document")
+    form.add_argument("--csv", dest="form", action="store_const", const="csv", help="a line a lock")
+    parser.add_argument(
+        "-a",
+        "--all",
+        action="store_true",
+        help="also volumes without locks, ghosts, and leftovers of failed writes",
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="no summary on stderr")
+    parser.add_argument("--timeout", metavar="SECONDS", help="give up after so long (wait for ever)")
+    add_clock_error(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Sweep, print, and say by the exit code whether the answer is complete."""
+    settings = settings_of(options)
+    target = target_of(settings)
+    snapshot = _patiently(opener(target), settings, progress=not options.quiet, url=target.url)
+    _print(snapshot, options.form, everything=options.all)
+    return _narrate(snapshot, summary=options.form is None and not options.quiet)
+
+
+def _patiently(open_it: Callable[[], Store], settings: Settings, *, progress: bool, url: str) -> Snapshot:
+    """Sweep in a thread that can be left behind: a dead mount answers neither us nor a signal.
+
+    Raises:
+        StoreError: as `survey.sweep`, and `Unreachable` when the timeout is over.
+    """
+    found: list[Snapshot] = []
+    failed: list[BaseException] = []
+    stop, ended = threading.Event(), threading.Event()
+    meter = _Meter(sys.stderr) if progress and sys.stderr.isatty() else None
+
+    def work() -> None:
+        try:
+            found.append(_sweep(open_it, settings, stop, meter))
+        except BaseException as error:
+            failed.append(error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            ended.set()
+
+    threading.Thread(target=work, name="ls", daemon=True).start()
+    try:
+        in_time = ended.wait(settings.timeout.value)
+    finally:
+        stop.set()
+        if meter is not None:
+            meter.clear()
+    if not in_time:
+        raise Unreachable(
+            f"{url}: no complete answer in {settings.timeout.value:g} s",
+            advice="raise --timeout, or look at the store",
+        )
+    if failed:
+        raise failed[0]
+    return found[0]
+
+
+def _sweep(
+    open_it: Callable[[], Store], settings: Settings, stop: threading.Event, meter: _Meter | None
+) -> Snapshot:
+    from backuplock.clock import nanoseconds
+    from backuplock.survey import sweep
+
+    store = open_it()
+    try:
+        return sweep(
+            store,
+            clock_error_ns=nanoseconds(settings.clock_error.value),
+            progress=meter.show if meter is not None else None,
+            stop=stop,
+        )
+    finally:
+        store.close()
+
+
+class _Meter:
+    """Progress on one line of a terminal, a few times a second."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from backuplock.clock import SECOND, SystemClock
+
+        self._stream = stream
+        self._clock = SystemClock()
+        self._pause = SECOND // 4
+        # Fast stores have answered before anything is drawn.
+        self._next = self._clock.mono_ns() + self._pause
+        self._drawn = False
+
+    def show(self, progress: Progress) -> None:
+        """Draw, unless that was done a moment ago."""
+        now = self._clock.mono_ns()
+        if now >= self._next:
+            self._next, self._drawn = now + self._pause, True
+            seen = f"{progress.volumes_done:,} of {progress.volumes_known:,} volumes found so far"
+            self._stream.write(f"\r\x1b[Kreading: {seen}")
+            self._stream.flush()
+
+    def clear(self) -> None:
+        """Give the line back."""
+        if self._drawn:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+
+def _print(snapshot: Snapshot, form: str | None, *, everything: bool) -> None:
+    if form == "json":
+        from locktop.output import json_
+
+        sys.stdout.write(json_.text(snapshot, everything=everything))
+    elif form == "csv":
+        from locktop.output import csv_
+
+        sys.stdout.write(csv_.text(snapshot, everything=everything))
+    else:
+        _print_table(snapshot, everything=everything)
+
+
+def _print_table(snapshot: Snapshot, *, everything: bool) -> None:
+    from rich.console import Console
+
+    from locktop.output import table
+
+    if not sys.stdout.isatty():
+        plain = table.lines(snapshot, everything=everything)
+        sys.stdout.writelines(f"{line.plain.rstrip()}\n" for line in plain)
+        return
+    width = shutil.get_terminal_size().columns
+    no_colour = bool(os.environ.get("NO_COLOR"))
+    console = Console(
+        file=sys.stdout, width=width, no_color=no_colour, markup=False, highlight=False, emoji=False
+    )
+    for line in table.lines(snapshot, width=width, everything=everything):
+        console.print(line, end="\n", overflow="crop", crop=True)
+
+
+def _narrate(snapshot: Snapshot, *, summary: bool) -> int:
+    """Say what stdout does not; the result is the exit code."""
+    from locktop.output import fields, table
+
+    if summary:
+        say(table.summary(snapshot))
+    found = fields.problems(snapshot)
+    for problem in found:
+        say(f"not read: {f'volume {problem.volume}: ' if problem.volume else ''}{problem.reason}")
+    if found:
+        say("the answer is not complete: what is not shown is not proved free")
+        return ExitCode.INCOMPLETE
+    if not snapshot.store_present:
+        say(f"{snapshot.target}: there is no backupstore here; is the path right?")
+        return ExitCode.MISSING
+    if summary and not snapshot.by_key:
+        say("no locks: every operation would be granted")
+    return ExitCode.OK
