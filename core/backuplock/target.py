@@ -114,6 +114,16 @@ def store_root(path: Path) -> Path:
     return path.parent if inside else path
 
 
+def local_target(path: Path | str) -> Target:
+    """The `vfs` target of a path, taken as it is: made absolute, not looked at.
+
+    Raises:
+        Malformed: the path is too long.
+    """
+    root = str(Path(path).absolute())
+    return Target("vfs", _capped("vfs://" + _encoded(root)), path=root)
+
+
 def _check_text(text: str) -> None:
     if not text.strip():
         raise Malformed("the backup target is empty", advice="write " + _any_form())
@@ -308,8 +318,7 @@ def _local(authority: str, path: str) -> Target:
     if not path:
         raise Malformed("vfs://: the path must not be empty", advice=f"write {_EXAMPLES['vfs']}")
     clean = "/" + "/".join(_parts(path, printable(path, limit=200), False))
-    root = str(store_root(Path(clean)))
-    return Target("vfs", _capped("vfs://" + _encoded(root)), path=root)
+    return local_target(store_root(Path(clean)))
 
 
 def _encoded(path: str) -> str:

@@ -1,0 +1,317 @@
+"""A store in a folder: `vfs` and plain paths, and NFS and CIFS shares once they are mounted.
+
+What Longhorn does there (longhorn/backupstore, fsops.go): a file is written beside its place as
+`<name>.tmp.<unix ns>` and renamed, folders are 0700, removal climbs over empty folders up to
+`backupstore`. Differences, each for a reason: the time is set just before the rename, for between stamp
+and rename a lock is old and not yet seen; a put is repeated when a peer's climb took the folder away; no
+link is followed; a failed put leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from backuplock.clock import Clock, Observation, SystemClock
+from backuplock.errors import Missing, ReadOnly, Unreachable, Unsupported
+from backuplock.layout import LOCK_SUFFIX, ROOT
+from backuplock.stores import mounts as table
+from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Entry, Listing, Version
+from backuplock.stores.files import beside, not_plain, read_version, rename, unlink, write_all
+from backuplock.stores.folders import climb, failed, make, opened, split_key
+from backuplock.target import Target, local_target, store_root
+from backuplock.text import printable
+
+_TICK_NS = 10_000_000
+"""A kernel stamps files with the time of its last tick: up to 10 ms (HZ=100) behind its clock."""
+_NET_TICK_NS = 20_000_000
+"""The same of a server whose kernel is unknown; 15 ms have been seen."""
+_READ_TRIES = 10
+_PUT_TRIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the root is and what it lies on; found anew whenever the device under the root changes."""
+
+    root: str
+    fs_type: str
+    device: int | None
+    local: bool
+    steady_inodes: bool
+
+
+class FilesystemStore:
+    """A store below a folder. Conditions are not offered: file systems have no compare-and-swap.
+
+    Args:
+        target: a `vfs`, `nfs` or `cifs` target, or the path of the folder that holds `backupstore`.
+        writable: false refuses `put` and `delete`.
+        clock: for names of temporary files and, on local file systems, for the store's own time.
+        mounts: gives the kernel's mount table.
+
+    Raises:
+        Missing: the share is not mounted; the advice is the command that mounts it.
+    """
+
+    def __init__(
+        self,
+        target: Target | str | Path,
+        *,
+        writable: bool = False,
+        clock: Clock | None = None,
+        mounts: Callable[[], tuple[table.Mount, ...]] = table.read_mounts,
+    ) -> None:
+        self._target = target if isinstance(target, Target) else local_target(target)
+        self.url = self._target.url
+        self._writable = writable
+        self._clock = clock or SystemClock()
+        self._mounts = mounts
+        self._place = self._locate(None)
+
+    @classmethod
+    def open(cls, target: Target, *, writable: bool = False) -> FilesystemStore:
+        """The store of a target; as the constructor."""
+        return cls(target, writable=writable)
+
+    @property
+    def root(self) -> Path:
+        """The folder in the local file system that the store's keys are relative to."""
+        return Path(self._place.root)
+
+    @property
+    def fs_type(self) -> str:
+        """The kernel's word for the file system the root lies on; empty where it is unknown."""
+        return self._place.fs_type
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """As the file system under the root allows; a listing is trusted on local ones only."""
+        place = self._place
+        cached = table.is_cached(place.fs_type)
+        return Capabilities(
+            kind="filesystem",
+            atomic_read=True,
+            # A link(2) to a new name would be atomic, but `conditional_put` promises `if_match` as well.
+            conditional_put="no",
+            conditional_delete="no",
+            listing_lags="no" if place.local else "yes" if cached else "unproven",
+            grain_ns=table.grain_ns(place.fs_type),
+            writable=self._writable,
+        )
+
+    def list(self, folder: str) -> Listing:
+        """One level of `folder`. Names that start with a dot are invisible, as they are to Longhorn.
+
+        Raises:
+            Irregular: `folder`, or one above it, is a link or a file.
+            Missing, Denied, Unreachable: as every verb.
+        """
+        parts = split_key(folder) if folder else ()
+        began = self._observe()
+        try:
+            with opened(self._root, parts, listing=True) as fd, os.scandir(fd) as found:
+                seen = [self._entry(item) for item in found if not item.name.startswith(".")]
+        except FileNotFoundError:
+            return Listing((), (), began)
+        except OSError as error:
+            raise failed(self._doing("list", folder), error) from error
+        # A folder named like a lock is both: it hides a lock, and a volume may have such a name.
+        entries = [entry for is_folder, entry in seen if not is_folder or entry.name.endswith(LOCK_SUFFIX)]
+        entries = sorted((entry for entry in entries if entry.name), key=lambda entry: entry.name)
+        folders = sorted(entry.name for is_folder, entry in seen if is_folder)
+        return Listing(tuple(entries), tuple(folders), began)
+
+    def _entry(self, item: os.DirEntry[str]) -> tuple[bool, Entry]:
+        """Whether it is a folder, and its entry; without a name if it vanished since the folder was read."""
+        try:
+            if item.is_dir(follow_symlinks=False) and not item.name.endswith(LOCK_SUFFIX):
+                return True, Entry(item.name, regular=False)
+            found = item.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return False, Entry("")
+        regular = stat.S_ISREG(found.st_mode)
+        entry = Entry(item.name, found.st_size, found.st_mtime_ns, self._etag(found), regular)
+        return stat.S_ISDIR(found.st_mode), entry
+
+    def read(self, key: str, *, cap: int = BODY_CAP) -> Blob | None:
+        """Body and time of the one version that was opened; None only if the name is not there."""
+        parts = split_key(key)
+        doing = self._doing("read", key)
+        for _ in range(_READ_TRIES):
+            try:
+                with opened(self._root, parts[:-1]) as folder:
+                    version = read_version(folder, parts[-1], cap, doing)
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                if error.errno == errno.ESTALE:
+                    continue  # NFS: the file was replaced under the open descriptor.
+                if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
+                    raise not_plain(doing) from error
+                raise failed(doing, error) from error
+            if version is not None:
+                body, found = version
+                return Blob(body, found.st_mtime_ns, self._etag(found), self._observe())
+        raise Unreachable(f"{doing}: it kept changing while it was read", advice="try again")
+
+    def put(self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False) -> Version:
+        """Write beside the place and rename; the time is that of the renamed file."""
+        self._check_writable(key)
+        if if_match is not None or if_absent:
+            raise Unsupported(f"{self.url}: a file system cannot put under a condition")
+        parts = split_key(key)
+        doing = self._doing("write", key)
+        made = done = False
+        try:
+            for _ in range(_PUT_TRIES):
+                try:
+                    version = self._put_once(parts, body)
+                    done = True
+                    return version
+                except FileNotFoundError:
+                    # The folders are not there yet, or a peer's climb has just taken them away.
+                    made = True
+                    self._make(parts[:-1])
+            raise Unreachable(f"{doing}: its folder vanished {_PUT_TRIES} times", advice="try again")
+        except IsADirectoryError as error:
+            raise not_plain(doing) from error
+        except OSError as error:
+            raise failed(doing, error) from error
+        finally:
+            if made and not done:
+                self._climb(parts)
+
+    def _put_once(self, parts: tuple[str, ...], body: bytes) -> Version:
+        with (
+            opened(self._root, parts[:-1]) as folder,
+            beside(folder, parts[-1], self._clock.wall_ns()) as (fd, tmp),
+        ):
+            found, observed = self._fill(fd, folder, tmp, body)
+            rename(folder, tmp, parts[-1], found.st_ino)
+        return Version(found.st_mtime_ns, self._etag(found), observed)
+
+    def _fill(self, fd: int, folder: int, tmp: str, body: bytes) -> tuple[os.stat_result, Observation | None]:
+        """Write, stamp, close: the file's state then, and what the stamp tells of the store's time."""
+        place = self._place
+        stamps = place.local or table.is_nfs(place.fs_type)
+        began = self._clock.mono_ns()
+        try:
+            write_all(fd, body)
+            if not place.local:
+                # What the cache writes later would move the time again, and tell of a full disk too late.
+                # A local disk needs no such thing: a lock need not outlive a crash of its machine.
+                os.fsync(fd)
+            if stamps:
+                # "Now" of whoever stamps files. CIFS and FUSE may send this machine's time instead.
+                began = self._clock.mono_ns()
+                os.utime(fd)
+            found = os.fstat(fd)
+        finally:
+            os.close(fd)
+        if place.local:
+            return found, self._observe()
+        if not stamps:
+            found = os.stat(tmp, dir_fd=folder, follow_symlinks=False)
+        return found, Observation(began, self._clock.mono_ns(), found.st_mtime_ns, _NET_TICK_NS)
+
+    def delete(self, key: str, *, if_match: str | None = None) -> None:
+        """Remove the file, then the folders that this leaves empty, up to `backupstore`."""
+        self._check_writable(key)
+        if if_match is not None:
+            raise Unsupported(f"{self.url}: a file system cannot delete under a condition")
+        parts = split_key(key)
+        doing = self._doing("remove", key)
+        try:
+            with opened(self._root, parts[:-1]) as folder:
+                unlink(folder, parts[-1], doing)
+        except FileNotFoundError:
+            pass  # That it is not there is success; the folders may still want removing.
+        except OSError as error:
+            raise failed(doing, error) from error
+        self._climb(parts)
+
+    def _make(self, folders: tuple[str, ...]) -> None:
+        try:
+            make(self._root, folders)
+        except FileNotFoundError:
+            pass  # Taken away again; the next round of the put finds out.
+
+    def _climb(self, parts: tuple[str, ...]) -> None:
+        climb(self._root, parts[:-1], 1 if parts[0] == ROOT else 0)
+
+    def close(self) -> None:
+        """Nothing is held between calls."""
+
+    def _root(self) -> int:
+        """A descriptor of the root, after making sure that what lies there is what it was."""
+        place = self._place
+        fd = self._open_root(place)
+        try:
+            device = os.fstat(fd).st_dev
+            if device == place.device:
+                return fd
+            # First use, or something was mounted or unmounted: an unmounted share leaves an empty
+            # folder, which must not be taken for a store without locks.
+            place = self._locate(device)
+            again = self._open_root(place)
+        except OSError as error:
+            os.close(fd)
+            raise failed(self._doing("open", ""), error) from error
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+        self._place = place
+        return again
+
+    def _open_root(self, place: _Place) -> int:
+        flags = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+        shown = printable(place.root, limit=300)
+        try:
+            return os.open(place.root, flags)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            what = "there is no folder" if isinstance(error, FileNotFoundError) else "this is no folder:"
+            raise Missing(
+                f"{self.url}: {what} {shown}", advice="make it, mount it, or correct the target"
+            ) from error
+        except OSError as error:
+            raise failed(self._doing("open", ""), error) from error
+
+    def _locate(self, device: int | None) -> _Place:
+        target, mounts = self._target, self._mounts()
+        root = Path(target.path)
+        if target.scheme != "vfs":
+            found = table.find_share(target, mounts)
+            if found is None:
+                raise table.not_mounted(target)
+            root = store_root(found)
+        mount = table.mount_of(os.path.realpath(root), mounts)
+        fs_type = mount.fs_type if mount is not None else ""
+        local = table.is_local(fs_type)
+        return _Place(str(root), fs_type, device, local, local or table.is_nfs(fs_type))
+
+    def _etag(self, found: os.stat_result) -> str:
+        # CIFS and FUSE may number one file anew with each look.
+        inode = found.st_ino if self._place.steady_inodes else 0
+        return f"{inode:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
+
+    def _observe(self) -> Observation | None:
+        """On a local file system the kernel whose clock we read is the one that stamps."""
+        if not self._place.local:
+            return None
+        began = self._clock.mono_ns()
+        wall = self._clock.wall_ns()
+        return Observation(began, self._clock.mono_ns(), wall - _TICK_NS, _TICK_NS)
+
+    def _doing(self, verb: str, key: str) -> str:
+        return f"{self.url}: cannot {verb} {printable(key, limit=300) or 'its folder'}"
+
+    def _check_writable(self, key: str) -> None:
+        if not self._writable:
+            shown = printable(key, limit=300)
+            raise ReadOnly(f"{self.url} was opened for reading only, {shown} is left as it is")
