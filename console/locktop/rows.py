@@ -1,0 +1,218 @@
+"""A Snapshot as rows for a table: each lock with its state, its standing and the order of attention.
+
+Shared by the screen, `locktop ls` and the export. Everything is judged once per Snapshot, at the store's
+time when the sweep *began*: a lock that had ended by then had surely ended when it was read, while one
+that ended later may have been renewed after it was read. Between Snapshots states do not move; only a
+countdown that reaches zero makes a row doubtful (`state_now`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from backuplock.clock import SECOND, Span
+from backuplock.model import Flaw, LockFile, Snapshot, VolumeView
+from backuplock.rules import LONGHORN, Standing, State, Timing, judge, state
+
+UNCERTAIN_NS = 2 * SECOND
+"""Error bar of the store's clock from which countdowns are marked as approximate."""
+
+VOLUME_ROW = "volume:"
+"""What the key of a row begins with that stands for a volume which could not be read; keys of locks begin
+with `backupstore/`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One lock file, or (`lock` is None) one volume that could not be read.
+
+    `key` identifies the row from one Snapshot to the next. `together` is how many other locks of the volume
+    are not expired: whom a dead lock concerns.
+    """
+
+    key: str
+    volume: VolumeView
+    lock: LockFile | None
+    state: State
+    standing: Standing | None = None
+    together: int = 0
+
+    @property
+    def name(self) -> str:
+        """The lock's name, or nothing for a volume that could not be read."""
+        return self.lock.stem if self.lock else ""
+
+    @property
+    def claim(self) -> str:
+        """`namespace/claim` as the store tells it, or nothing."""
+        return self.volume.names.claim_path if self.volume.names else ""
+
+    @property
+    def clashing(self) -> bool:
+        """Whether this lock and one of another type are both held: mutual exclusion has failed."""
+        return bool(self.standing and self.standing.clashes)
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """All rows of one Snapshot, volume by volume.
+
+    `now` is the store's time that the rows were judged at. `counts` is the number of rows by state,
+    `locked` the number of volumes with at least one lock, `owners` whether any lock names its owner.
+    """
+
+    snapshot: Snapshot
+    now: Span
+    rows: tuple[Row, ...]
+    counts: Mapping[State, int]
+    locked: int
+    owners: bool
+    by_key: Mapping[str, Row] = field(repr=False, compare=False)
+    signatures: Mapping[str, _Signature] = field(repr=False, compare=False)
+
+    def of_volume(self, row: Row) -> list[Row]:
+        """The rows of the same volume, in the order in which the store ranks them, without place last."""
+        found = [self.by_key[lock.key] for lock in row.volume.locks if lock.key in self.by_key]
+        return sorted(found, key=_place)
+
+
+_Signature = tuple[tuple[bool, bool, bool], ...]
+
+
+def board_of(snapshot: Snapshot, previous: Board | None = None, timing: Timing = LONGHORN) -> Board:
+    """Judge a Snapshot. Volumes in which nothing changed, limits of time included, keep their rows."""
+    now = snapshot.clock.at(snapshot.began_mono_ns)
+    rows: list[Row] = []
+    signatures: dict[str, _Signature] = {}
+    locked = 0
+    for view in snapshot.volumes:
+        if not view.locks and not view.problem:
+            continue
+        locked += bool(view.locks)
+        signature = signatures[view.name] = _signature(view, now, timing)
+        kept = _unchanged(view, signature, previous)
+        rows.extend(kept if kept is not None else _rows_of(view, now, timing))
+    return Board(
+        snapshot=snapshot,
+        now=now,
+        rows=tuple(rows),
+        counts=Counter(row.state for row in rows),
+        locked=locked,
+        owners=any(row.lock and row.lock.record and row.lock.record.owner for row in rows),
+        by_key={row.key: row for row in rows},
+        signatures=signatures,
+    )
+
+
+def state_now(row: Row, now: Span, timing: Timing = LONGHORN) -> State:
+    """The state to show at `now`, which is later than the sweep.
+
+    What lived when it was read and would have ended by now is in doubt, not dead: nobody has looked since.
+    """
+    modified = row.lock.modified_ns if row.lock else None
+    if modified is None or row.state not in (State.HELD, State.LATE, State.WAITING):
+        return row.state
+    return State.UNSURE if now.middle - modified > timing.duration_ns else row.state
+
+
+def ttl_ns(lock: LockFile | None, now: Span, timing: Timing = LONGHORN) -> int | None:
+    """Nanoseconds until a lock ends unless it is refreshed, negative if it has; None where unknown."""
+    if lock is None or lock.modified_ns is None or lock.flaw is Flaw.UNREADABLE:
+        return None
+    return lock.modified_ns + timing.duration_ns - now.middle
+
+
+def attention(row: Row) -> tuple[int, int, int, str]:
+    """Sort key: what needs a person comes first.
+
+    Failed exclusion, then dead locks (those that stand beside live ones first), late ones, doubtful ones,
+    unreadable ones, waiting ones, and at last those that are well: the ones that others wait for first,
+    then the one that ends first.
+    """
+    rank = 0 if row.clashing else _RANK[row.state]
+    concerned = row.together if row.state is State.STALE else len(row.standing.blocks) if row.standing else 0
+    modified = row.lock.modified_ns if row.lock else None
+    return rank, -concerned, modified or 0, row.key
+
+
+_RANK = {
+    State.STALE: 1,
+    State.LATE: 2,
+    State.UNSURE: 3,
+    State.BAD: 4,
+    State.WAITING: 5,
+    State.HELD: 6,
+}
+
+
+def _modified(row: Row) -> tuple[bool, int, str]:
+    found = row.lock.modified_ns if row.lock else None
+    return found is None, found or 0, row.key
+
+
+def _owner(row: Row) -> tuple[bool, str, str]:
+    owner = row.lock.record.owner if row.lock and row.lock.record else None
+    return owner is None, owner.host if owner else "", row.key
+
+
+def _type(row: Row) -> tuple[int, str]:
+    record = row.lock.record if row.lock else None
+    return record.type if record else 1 << 63, row.key
+
+
+SORTS: dict[str, Callable[[Row], tuple[object, ...]]] = {
+    "attention": attention,
+    "ttl": _modified,
+    "volume": lambda row: (row.volume.name, row.key),
+    "claim": lambda row: (not row.claim, row.claim, row.volume.name, row.key),
+    "type": _type,
+    "state": lambda row: (_RANK[row.state], row.key),
+    "owner": _owner,
+}
+"""The orders a table can have, by name; each ends in the key, so that no two rows ever tie."""
+
+
+def _place(row: Row) -> tuple[bool, int, str]:
+    place = row.standing.place if row.standing else None
+    return place is None, place or 0, row.key
+
+
+def _signature(view: VolumeView, now: Span, timing: Timing) -> _Signature:
+    """Which of the limits that states depend on each lock of a volume has passed."""
+    ends, late = timing.duration_ns, timing.refresh_ns + timing.slack_ns
+    return tuple(
+        (now.lo - modified > ends, now.hi - modified > ends, now.middle - modified > late)
+        for lock in view.locks
+        if (modified := lock.modified_ns) is not None
+    )
+
+
+def _unchanged(view: VolumeView, signature: _Signature, previous: Board | None) -> list[Row] | None:
+    if previous is None or previous.signatures.get(view.name) != signature:
+        return None
+    keys = [lock.key for lock in view.locks]
+    if view.problem:
+        keys.append(VOLUME_ROW + view.name)
+    found = [row for key in keys if (row := previous.by_key.get(key)) is not None]
+    return found if len(found) == len(keys) and all(row.volume == view for row in found) else None
+
+
+def _rows_of(view: VolumeView, now: Span, timing: Timing) -> list[Row]:
+    standings = judge(view.locks, now, timing)
+    alive = sum(standing.expired is not True for standing in standings.values())
+    rows = [
+        Row(
+            key=lock.key,
+            volume=view,
+            lock=lock,
+            state=state(lock, now, timing),
+            standing=standings[lock.key],
+            together=alive - (standings[lock.key].expired is not True),
+        )
+        for lock in view.locks
+    ]
+    if view.problem:
+        rows.append(Row(VOLUME_ROW + view.name, view, None, State.BAD))
+    return rows

@@ -1,0 +1,267 @@
+"""The only caller of the library: sweeps a store in a thread of its own and tells what came of it.
+
+Everything that can block (opening the store, which imports an S3 client; every request) happens in that
+thread. It is a daemon: a store that hangs delays neither the screen nor quitting. Each sweep ends in one
+event, a value that the receiver may keep; events come from the session's thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from backuplock.clock import SECOND, Clock, SystemClock, nanoseconds
+from backuplock.errors import BackupLockError, Denied, Malformed, Missing, Unreachable
+from backuplock.model import Snapshot
+from backuplock.stores.base import Store
+from backuplock.survey import ASSUMED_ERROR_NS, Cancelled, Progress, sweep
+from backuplock.text import printable
+from locktop.rows import Board, board_of
+
+MAX_RETRY_NS = 30 * SECOND
+"""The longest pause between attempts to reach a store that fails."""
+
+PROGRESS_NS = SECOND // 10
+"""The shortest time between two events about the progress of one sweep."""
+
+Kind = Literal["unreachable", "denied", "missing", "malformed", "internal"]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotArrived:
+    """A sweep ended well; `board` is its Snapshot, judged."""
+
+    snapshot: Snapshot
+    board: Board
+
+
+@dataclass(frozen=True, slots=True)
+class SweepFailed:
+    """A sweep failed as a whole; the last good Snapshot still stands.
+
+    `line` is one printable line, `retry_at_mono_ns` when the next attempt is due by the session's clock,
+    `attempts` how many failed in a row.
+    """
+
+    line: str
+    kind: Kind
+    retry_at_mono_ns: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class SweepProgress:
+    """A sweep is on its way: volumes read, volumes found so far."""
+
+    done: int
+    known: int
+
+
+Event = SnapshotArrived | SweepFailed | SweepProgress
+log = logging.getLogger(__name__)
+# Without a handler of its own, logging prints to stderr, across the screen.
+log.addHandler(logging.NullHandler())
+
+
+class Session:
+    """A store under observation.
+
+    Args:
+        open_store: makes the store; called in the session's thread, again after it failed.
+        label: what people call the target; `url`: the target as they write it, without secrets.
+        interval_s: seconds from the end of one sweep to the start of the next.
+        clock_error_s: seconds the store's clock may be off while it has said nothing.
+        jitter: gives numbers in [0, 1); spreads the retries of many consoles.
+    """
+
+    def __init__(
+        self,
+        open_store: Callable[[], Store],
+        *,
+        label: str,
+        url: str,
+        interval_s: float = 2.0,
+        clock: Clock | None = None,
+        clock_error_s: float = ASSUMED_ERROR_NS / SECOND,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.label = printable(label)
+        self.url = printable(url)
+        self.clock: Clock = clock or SystemClock()
+        self.board: Board | None = None
+        self.abandoned = False
+        """Set by `close` when a request still hung: end the process with `os._exit`, or the interpreter
+        waits for the threads of the sweep."""
+        self._open = open_store
+        self._interval_ns = nanoseconds(interval_s)
+        self._clock_error_ns = nanoseconds(clock_error_s)
+        self._jitter = jitter
+        self._deliver: Callable[[Event], object] = _drop
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._asked = threading.Event()
+        self._paused = False
+        self._failures = 0
+        self._due = 0
+        self._sweeping_since: int | None = None
+        self._thread = threading.Thread(target=self._run, name="locktop-session", daemon=True)
+
+    # -- what the console may ask at any time
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The last good Snapshot."""
+        return self.board.snapshot if self.board else None
+
+    @property
+    def paused(self) -> bool:
+        """Whether sweeps only happen on request."""
+        return self._paused
+
+    @property
+    def interval_ns(self) -> int:
+        """Nanoseconds between two sweeps."""
+        return self._interval_ns
+
+    @property
+    def sweeping_since_mono_ns(self) -> int | None:
+        """When the running sweep began, None between sweeps."""
+        return self._sweeping_since
+
+    # -- what the console may tell it
+
+    def start(self, deliver: Callable[[Event], object]) -> None:
+        """Begin to sweep; `deliver` is called from the session's thread, and must not block.
+
+        Raises:
+            RuntimeError: it was started before.
+        """
+        self._deliver = deliver
+        self._thread.start()
+
+    def refresh_now(self) -> None:
+        """Sweep at once, paused or not; while a sweep runs, another follows it."""
+        self._asked.set()
+        self._wake.set()
+
+    def pause(self) -> None:
+        """No more sweeps of its own accord; a running one is finished."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Sweep on, beginning now."""
+        self._paused = False
+        self.refresh_now()
+
+    def set_interval(self, interval_s: float) -> None:
+        """Change the pace; counts from the end of the last sweep.
+
+        Raises:
+            ValueError: not a positive number.
+        """
+        if not interval_s > 0:
+            raise ValueError(f"an interval must be positive, not {interval_s}")
+        self._interval_ns = nanoseconds(interval_s)
+        self._wake.set()
+
+    def close(self, wait_s: float = 0.5) -> None:
+        """Stop. Returns after `wait_s` seconds at most: a request that hangs is abandoned, not awaited."""
+        self._deliver = _drop
+        self._stop.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(wait_s)
+            self.abandoned = self._thread.is_alive()
+
+    # -- the thread
+
+    def _run(self) -> None:
+        store: Store | None = None
+        while self._wait():
+            self._asked.clear()
+            self._sweeping_since = self.clock.mono_ns()
+            try:
+                store = store or self._open()
+                event: Event = self._sweep(store)
+            except Cancelled:
+                break
+            except BackupLockError as error:
+                event = self._failed(str(error), _kind(error), getattr(error, "retry_after", None))
+            except Exception as error:
+                # An unforeseen error must be seen on the screen, not end the watch in silence.
+                log.exception("a sweep of %s failed", self.url)
+                event = self._failed(f"{type(error).__name__}: {error}", "internal", None)
+            self._sweeping_since = None
+            if store is not None and isinstance(event, SweepFailed):
+                # A share may have been mounted anew, a pool of connections may be spent.
+                store.close()
+                store = None
+            self._deliver(event)
+        if store is not None:
+            store.close()
+
+    def _wait(self) -> bool:
+        """Until a sweep is due or asked for; false when there shall be no more."""
+        while not self._stop.is_set():
+            self._wake.clear()
+            pace = 0 if self._failures else self._interval_ns
+            left = self._due + pace - self.clock.mono_ns()
+            if self._asked.is_set() or (left <= 0 and not self._paused):
+                return True
+            if not self._stop.is_set():
+                self.clock.sleep(_FOREVER_NS if self._paused else left, self._wake)
+        return False
+
+    def _sweep(self, store: Store) -> SnapshotArrived:
+        snapshot = sweep(
+            store,
+            self.snapshot,
+            clock=self.clock,
+            clock_error_ns=self._clock_error_ns,
+            progress=self._reporter(),
+            stop=self._stop,
+        )
+        self.board = board_of(snapshot, self.board)
+        self._failures = 0
+        self._due = self.clock.mono_ns()
+        return SnapshotArrived(snapshot, self.board)
+
+    def _failed(self, line: str, kind: Kind, retry_after_s: float | None) -> SweepFailed:
+        self._failures += 1
+        pause = min(self._interval_ns << min(self._failures - 1, 10), MAX_RETRY_NS)
+        pause = max(pause, self._interval_ns, nanoseconds(retry_after_s or 0))
+        self._due = self.clock.mono_ns() + round(pause * (0.8 + 0.4 * self._jitter()))
+        return SweepFailed(printable(line), kind, self._due, self._failures)
+
+    def _reporter(self) -> Callable[[Progress], None]:
+        last = self.clock.mono_ns()
+
+        def report(progress: Progress) -> None:
+            nonlocal last
+            now = self.clock.mono_ns()
+            if now - last >= PROGRESS_NS:
+                last = now
+                self._deliver(SweepProgress(progress.volumes_done, progress.volumes_known))
+
+        return report
+
+
+_FOREVER_NS = 3_600 * SECOND
+
+
+def _kind(error: BackupLockError) -> Kind:
+    kinds: tuple[tuple[type[BackupLockError], Kind], ...] = (
+        (Unreachable, "unreachable"),
+        (Denied, "denied"),
+        (Missing, "missing"),
+        (Malformed, "malformed"),
+    )
+    return next((kind for type_, kind in kinds if isinstance(error, type_)), "unreachable")
+
+
+def _drop(_event: Event) -> None:
+    """Nobody listens."""
