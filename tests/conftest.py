@@ -1,0 +1,102 @@
+"""Fixtures for all tests: real servers, started once per session when first asked for.
+
+What they need is imported by whoever asks: most tests want neither a server nor boto3.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.proxy import FaultProxy
+    from harness.s3 import S3Server
+    from harness.stale import StalePair
+    from harness.tls import Tls
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    """An authority that no system knows, and a certificate of it for loopback."""
+    from harness.tls import make_tls
+
+    return make_tls(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def rclone_http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """rclone over http; checks keys."""
+    from harness.rclone import start_rclone
+
+    folder = tmp_path_factory.mktemp("rclone")
+    server = start_rclone(folder / "data", folder / "log")
+    yield server
+    _stop(server)
+
+
+@pytest.fixture(scope="session")
+def rclone_https(tmp_path_factory: pytest.TempPathFactory, tls: Tls) -> Iterator[S3Server]:
+    """rclone over https with a certificate of `tls`."""
+    from harness.rclone import start_rclone
+
+    folder = tmp_path_factory.mktemp("rclone-tls")
+    server = start_rclone(folder / "data", folder / "log", tls=tls, name="rclone https")
+    yield server
+    _stop(server)
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """moto over http; honours conditions, takes any keys."""
+    from harness.moto import start_moto
+
+    server = start_moto(tmp_path_factory.mktemp("moto") / "log")
+    yield server
+    _stop(server)
+
+
+@pytest.fixture(scope="session")
+def ceph() -> Iterator[S3Server]:
+    """Ceph's gateway over http, where it is installed."""
+    from harness.ceph import Ceph, missing_programs
+
+    missing = missing_programs()
+    if missing:
+        pytest.skip(f"Ceph is not installed (no {', '.join(missing)}); CI installs radosgw and its like")
+    cluster = Ceph()
+    yield cluster.server
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def stale_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StalePair]:
+    """Two servers over one folder with stale listings."""
+    from harness.stale import start_stale_pair
+
+    folder = tmp_path_factory.mktemp("stale")
+    pair = start_stale_pair(folder / "data", folder)
+    yield pair
+    pair.stop()
+
+
+@pytest.fixture
+def proxy(rclone_http: S3Server) -> Iterator[FaultProxy]:
+    """A fault proxy of the test's own before `rclone_http`."""
+    from harness.proxy import FaultProxy
+
+    with FaultProxy(rclone_http) as running:
+        yield running
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A prefix that no other test uses."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+def _stop(server: S3Server) -> None:
+    if server.process is not None:
+        server.process.stop()
