@@ -111,6 +111,37 @@ class ManualClock:
         return wake is not None and wake.is_set()
 
 
+class LeaseClock:
+    """Lease time: what a holder measures its own lease by. Nanoseconds, monotonic.
+
+    It is the clock that counts through suspend, pushed ahead for good by whatever the wall clock has gained
+    on it since the beginning (`lead`): a paused virtual machine shows in the wall clock alone. A wall clock
+    that steps back changes nothing. So it never runs slow; that it may run fast only costs a lease.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = clock.wall_ns() - clock.mono_ns()
+        self._lead = 0
+        self._guard = threading.Lock()
+
+    def read(self) -> tuple[int, int]:
+        """Lease time now, and the lead that is part of it."""
+        with self._guard:
+            mono = self._clock.mono_ns()
+            self._lead = max(self._lead, self._clock.wall_ns() - mono - self._offset)
+            return mono + self._lead, self._lead
+
+    def now(self) -> int:
+        """Lease time now."""
+        return self.read()[0]
+
+    def mono_at(self, lease_time: int) -> int:
+        """The monotonic instant at which lease time will be this, if the wall clock does not step."""
+        with self._guard:
+            return lease_time - self._lead
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One statement of a store about its own time.

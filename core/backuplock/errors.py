@@ -6,6 +6,11 @@ argument, use after release) stay `ValueError`, `TypeError` and `RuntimeError`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from backuplock.protocol import Blocker, Certificate, Loss
+
 
 class BackupLockError(Exception):
     """Base of all errors of `backuplock`.
@@ -70,3 +75,79 @@ class Unsupported(StoreError):
 
 class ReadOnly(StoreError):
     """A write was asked of a store that was opened for reading only."""
+
+
+class LockError(BackupLockError):
+    """A lock could not be had, or was lost, or could not be given back cleanly."""
+
+
+class Contended(LockError):
+    """Others hold or ask for the volume: the lock was refused, as it should be.
+
+    Args:
+        blockers: who comes first.
+        retry_after: seconds until the last of them ends if all their holders died now; None if unknown.
+        left_for: as in `AcquireFailed`.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        advice: str = "",
+        blockers: tuple[Blocker, ...] = (),
+        retry_after: float | None = None,
+        left_for: float | None = None,
+    ) -> None:
+        super().__init__(what, advice=advice)
+        self.blockers = blockers
+        self.retry_after = retry_after
+        self.left_for = left_for
+
+
+class AcquireFailed(LockError):
+    """Whether the lock could be had was not to be decided safely; so it was not taken.
+
+    Args:
+        final: trying again will not help.
+        left_for: a file of ours may be left in the store, and keeps operations of the other type out for
+            this many seconds at most; None if nothing was left.
+    """
+
+    def __init__(
+        self, what: str, *, advice: str = "", final: bool = False, left_for: float | None = None
+    ) -> None:
+        super().__init__(what, advice=advice)
+        self.final = final
+        self.left_for = left_for
+
+
+class LockLost(LockError):
+    """The lease is gone while work went on under it: stop the work.
+
+    Args:
+        loss: why (expired, removed, conflict), and through whom.
+    """
+
+    def __init__(self, what: str, *, advice: str = "", loss: Loss) -> None:
+        super().__init__(what, advice=advice)
+        self.loss = loss
+
+    @property
+    def reason(self) -> str:
+        """`expired`, `removed` or `conflict`."""
+        return str(self.loss.reason)
+
+
+class LeftBehind(LockError):
+    """The lock was given back, but its file could not be removed: it expires by itself.
+
+    Args:
+        left_for: seconds for which it keeps operations of the other type out, at most.
+        certificate: what can be said of exclusivity while the lock was held.
+    """
+
+    def __init__(self, what: str, *, advice: str = "", left_for: float, certificate: Certificate) -> None:
+        super().__init__(what, advice=advice)
+        self.left_for = left_for
+        self.certificate = certificate

@@ -1,0 +1,122 @@
+"""The hands of a lease: one action of the protocol -> requests to a store -> one event.
+
+No decisions are made here; `backuplock.protocol` makes them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from backuplock import layout
+from backuplock.clock import LeaseClock, Observation
+from backuplock.errors import Conflict, Denied, Malformed, Missing, ReadOnly, StoreError, Unsupported
+from backuplock.model import LockFile, LockRecord, Owner
+from backuplock.protocol import (
+    Claim,
+    Event,
+    Failed,
+    Look,
+    Own,
+    Remove,
+    Removed,
+    Saw,
+    Woke,
+    Write,
+    Wrote,
+    needs_own,
+    seen,
+)
+from backuplock.reading import folder_locks, read_lock
+from backuplock.stores.base import Blob, Entry, Store
+from backuplock.text import printable
+from backuplock.wire import decode, encode
+
+_FINAL = (Denied, Missing, ReadOnly, Malformed, Unsupported)
+"""Refusals that the next attempt would meet as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Performs actions for one lock of one volume.
+
+    `ended` of the events is read before they are returned; whoever feeds them reads it anew under the
+    guard that also answers `check()`, see `backuplock.lock`.
+    """
+
+    store: Store
+    volume: str
+    owner: Owner
+    clock: LeaseClock
+
+    def perform(self, claim: Claim, action: Write | Look | Remove) -> Event:
+        """Do what the protocol wants and say how it went. Never raises for the store's sake."""
+        began, _ = self.clock.read()
+        if isinstance(action, Write) and action.before is not None and began >= action.before:
+            return Woke(began)
+        try:
+            if isinstance(action, Write):
+                return self._write(claim, action, began)
+            if isinstance(action, Look):
+                return self._look(claim, began)
+            self.store.delete(claim.key)
+            return Removed(self.clock.now())
+        except (StoreError, Malformed) as error:
+            return Failed(
+                began,
+                self.clock.now(),
+                str(error),
+                # Only these are certain to have left nothing behind; a time-out may still land.
+                ambiguous=not isinstance(error, (*_FINAL, Conflict)),
+                conflict=isinstance(error, Conflict),
+                final=isinstance(error, _FINAL),
+            )
+
+    def _write(self, claim: Claim, action: Write, began: int) -> Event:
+        owner = replace(self.owner, renewals=action.serial)
+        body = encode(LockRecord(claim.name, claim.type, action.acquired, owner))
+        made = self.store.put(claim.key, body, if_match=action.if_match or None)
+        ended, lead = self.clock.read()
+        return Wrote(began, ended, made.modified_ns, made.etag, _now(made.observed), lead)
+
+    def _look(self, claim: Claim, began: int) -> Event:
+        folder = layout.locks_folder(self.volume)
+        listing = self.store.list(folder)
+        listed: Entry | None = None
+        others: list[LockFile] = list(folder_locks(self.volume, folder, listing))
+        for entry in listing.entries:
+            key = f"{folder}/{entry.name}"
+            if key == claim.key:
+                listed = entry
+            elif layout.is_lock_file(entry.name):
+                # Never from memory: a listing's time and etag may be older than the file itself.
+                found = read_lock(self.store.read, self.volume, key, entry)
+                if found is not None:
+                    others.append(found)
+        rivals = tuple(map(seen, others))
+        own = self._own(claim, listed, read=needs_own(claim, listed.etag, rivals)) if listed else None
+        ended, lead = self.clock.read()
+        return Saw(began, ended, own, rivals, _now(listing.observed), lead)
+
+    def _own(self, claim: Claim, listed: Entry, *, read: bool) -> Own | None:
+        if not read:
+            return Own(listed.etag)
+        blob = self.store.read(claim.key)
+        return None if blob is None else Own(blob.etag, blob.modified_ns, serial_of(blob))
+
+
+def serial_of(blob: Blob) -> int | None:
+    """The number of the write that made this version of a lock of ours; None if it carries none."""
+    try:
+        owner = decode(blob.body).owner
+    except Malformed:
+        return None
+    return None if owner is None else owner.renewals
+
+
+def describe(error: BaseException) -> str:
+    """One printable line for an error that nobody foresaw."""
+    return printable(f"{type(error).__name__}: {error}", limit=300)
+
+
+def _now(observed: Observation | None) -> int | None:
+    return None if observed is None else observed.store_ns

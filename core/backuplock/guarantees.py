@@ -1,0 +1,92 @@
+"""What a store gives -> which guarantees a lock on it has, and the terms it is held on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backuplock.clock import SECOND
+from backuplock.errors import Unsupported
+from backuplock.protocol import Terms
+from backuplock.rules import LONGHORN, Timing
+from backuplock.stores.base import Capabilities
+
+MARGIN_NS = 60 * SECOND
+RENEW_NS = 20 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Guarantee:
+    """One thing a lock on a store does or does not guarantee, and why; `holds` None: not proved here."""
+
+    name: str
+    holds: bool | None
+    why: str
+
+
+def guarantees(found: Capabilities) -> tuple[Guarantee, ...]:
+    """What holds on a store of these capabilities, one line each, the most important first."""
+    lag = {
+        "no": (True, "a listing shows what was written before it"),
+        "unproven": (None, "listings are taken to be fresh, which this store has not been seen to break"),
+        "yes": (False, "listings may lag: two clients can miss each other"),
+    }[found.listing_lags]
+    put = {
+        "yes": (True, "a renewal is refused if the file is not as we left it"),
+        "unproven": (None, "whether conditions are honoured has not been probed; a look precedes each write"),
+        "no": (False, "a renewal may re-create a file that was removed since the look just before it"),
+    }[found.conditional_put]
+    return (
+        Guarantee("exclusion among our own clients", *lag),
+        Guarantee(
+            "exclusion beside Longhorn",
+            lag[0] if found.atomic_read else False,
+            "as far as Longhorn's own clients read without errors and their clocks are right",
+        ),
+        Guarantee("a removed lock stays removed", *put),
+        Guarantee(
+            "order of arrival",
+            found.grain_ns < SECOND,
+            f"times have a grain of {found.grain_ns / SECOND:g} s; within it names decide",
+        ),
+    )
+
+
+def terms_for(
+    found: Capabilities,
+    *,
+    timing: Timing = LONGHORN,
+    margin_ns: int | None = None,
+    renew_ns: int | None = None,
+    accept_lagging: bool = False,
+) -> Terms:
+    """The terms of a lock on a store of these capabilities.
+
+    Without the settle wait ("eager") only where listings are not known or expected to lag: on NFS and CIFS
+    the wait also covers their caches. S3's interface promises listings that show all earlier writes.
+
+    Args:
+        margin_ns, renew_ns: by default 60 s and 20 s, or the same parts of a shorter `timing`.
+        accept_lagging: take a lock although listings are known to lag, without any guarantee.
+
+    Raises:
+        Unsupported: listings are known to lag and that was not accepted.
+    """
+    if found.listing_lags == "yes" and not accept_lagging:
+        raise Unsupported(
+            "this store's listings lag, so a lock on it guarantees nothing",
+            advice="mount with Longhorn's own options (actimeo=1), or ask one server only",
+        )
+    scale = timing.duration_ns / LONGHORN.duration_ns
+    fresh = found.listing_lags == "no" or (found.kind == "s3" and found.listing_lags == "unproven")
+    caveat = "" if fresh else "listings of this store may lag"
+    return Terms(
+        timing=timing,
+        margin=round(MARGIN_NS * scale) if margin_ns is None else margin_ns,
+        renew=round(RENEW_NS * scale) if renew_ns is None else renew_ns,
+        retry=max(1, round(2 * SECOND * scale)),
+        poll=max(1, round(SECOND * scale)),
+        grain=0 if found.grain_ns <= 1 else found.grain_ns,
+        eager=fresh,
+        conditional=found.conditional_put == "yes",
+        caveat=caveat,
+    )

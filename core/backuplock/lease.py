@@ -1,0 +1,235 @@
+"""One attempt and the lease it wins, driven by threads: guards one claim, feeds it events, watches its end.
+
+Everything the protocol decides is decided in `backuplock.protocol`; here is only who runs when.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from backuplock.clock import Clock, LeaseClock
+from backuplock.driver import Hands, describe
+from backuplock.keeper import Scheduler
+from backuplock.protocol import (
+    HOLDING,
+    Action,
+    Certificate,
+    Claim,
+    Event,
+    Failed,
+    Loss,
+    Outcome,
+    ReleaseAsked,
+    Rest,
+    Saw,
+    Sleep,
+    Stop,
+    Woke,
+    Wrote,
+    advance,
+    certificate,
+    remaining,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class _Turn(enum.Enum):
+    """What became of one turn of the crank."""
+
+    GO_ON = enum.auto()
+    SLEEPS = enum.auto()
+    ENDED = enum.auto()
+
+
+class Lease:
+    """A claim in motion. `run` wins it or not; a scheduler then renews it until `finish`.
+
+    All methods may be called from any thread. Requests are made outside the guard, one at a time; what
+    `remaining` answers under the guard is ordered with the events that are fed under it, so that once it
+    has answered 0 no late reply makes it more.
+
+    Args:
+        on_lost: called once, in a thread of the scheduler, if the lease is lost before it is released.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        action: Action,
+        hands: Hands,
+        clock: Clock,
+        scheduler: Scheduler,
+        on_lost: Callable[[Loss], None] | None,
+    ) -> None:
+        self.lost = threading.Event()
+        self._claim = claim
+        self._action = action
+        self._hands = hands
+        self._clock = clock
+        self._scheduler = scheduler
+        self._on_lost = on_lost
+        self._guard = threading.RLock()
+        self._crank = threading.Lock()
+        self._leave = threading.Event()
+        self._announced = False
+
+    @property
+    def lease_clock(self) -> LeaseClock:
+        """The clock this lease is measured by."""
+        return self._hands.clock
+
+    @property
+    def claim(self) -> Claim:
+        """The claim as it is now."""
+        with self._guard:
+            return self._claim
+
+    def run(self) -> Outcome | None:
+        """Drive the attempt in this thread until it is decided; None if the lease was won.
+
+        Whatever interrupts it (Ctrl-C), our file is removed before the interruption goes on.
+        """
+        try:
+            with self._crank:
+                while True:
+                    turn = self._turn()
+                    if turn is _Turn.ENDED:
+                        return self._outcome()
+                    if turn is _Turn.SLEEPS and self.claim.granted:
+                        break
+                    if turn is _Turn.SLEEPS:
+                        self._sleep()
+        except BaseException:
+            self.finish()
+            raise
+        self._schedule()
+        return None
+
+    def remaining_ns(self) -> int:
+        """Nanoseconds for which the lease is still ours; 0 once it is not, and for ever after."""
+        with self._guard:
+            return self._left(self.lease_clock.now())
+
+    def loss(self) -> Loss | None:
+        """Why the lease is lost; None while it is not."""
+        with self._guard:
+            self._left(self.lease_clock.now())
+            return self._claim.loss
+
+    def certificate(self) -> Certificate:
+        """What can be said of exclusivity so far."""
+        with self._guard:
+            return certificate(self._claim)
+
+    def finish(self) -> Outcome:
+        """Give the lease (or the attempt) up and remove our file; waits for a request under way."""
+        self._leave.set()
+        with self._crank:
+            self._feed(ReleaseAsked(self.lease_clock.now()))
+            while (turn := self._turn()) is not _Turn.ENDED:
+                if turn is _Turn.SLEEPS:
+                    self._sleep()
+        return self._outcome()
+
+    # -- the crank: one thread at a time
+
+    def _turn(self) -> _Turn:
+        """Perform the due action if it is a request, and feed what came of it."""
+        with self._guard:
+            claim, action = self._claim, self._action
+        if isinstance(action, Stop):
+            return _Turn.ENDED
+        if isinstance(action, Sleep | Rest):
+            return _Turn.SLEEPS
+        try:
+            event = self._hands.perform(claim, action)
+        except BaseException as error:
+            # Interrupted, or a failure that nobody foresaw: the store may have done what it was asked.
+            now = self.lease_clock.now()
+            self._feed(Failed(now, now, describe(error)))
+            if not isinstance(error, Exception):
+                raise
+            _log.exception("a request for lock %s failed unexpectedly", claim.name)
+        else:
+            self._feed(event)
+        return _Turn.GO_ON
+
+    def _feed(self, event: Event) -> None:
+        with self._guard:
+            # Whoever asked for the remaining time while the request ran got an answer by the clock; the
+            # event must not be older than that answer, or a late reply would revive what was called lost.
+            now, _ = self.lease_clock.read()
+            fed: Event
+            if isinstance(event, Wrote | Saw | Failed):
+                fed = replace(event, ended=max(event.ended, now))
+            else:
+                fed = replace(event, at=max(event.at, now))
+            self._claim, self._action = advance(self._claim, fed)
+            self._left(now)
+
+    def _left(self, now: int) -> int:
+        """The remaining time; under the guard. Latches and announces the end."""
+        left = remaining(self._claim, now)
+        if self._claim.granted and left == 0 and not self._announced:
+            if self._claim.loss is None and self._claim.outcome is None and self._claim.phase in HOLDING:
+                # The clock has decided while a request hangs: say it now, and let no reply undo it.
+                self._claim, self._action = advance(self._claim, Woke(now))
+            if (loss := self._claim.loss) is not None:
+                self._announce(loss)
+        return left
+
+    def _announce(self, loss: Loss) -> None:
+        self._announced = True
+        self.lost.set()
+        if self._on_lost is not None:
+            on_lost = self._on_lost
+            self._scheduler.schedule(self._clock.mono_ns(), lambda: on_lost(loss))
+
+    def _outcome(self) -> Outcome:
+        claim = self.claim
+        assert claim.outcome is not None
+        return claim.outcome
+
+    def _pause(self) -> int:
+        with self._guard:
+            action = self._action
+        return max(0, action.until - self.lease_clock.now()) if isinstance(action, Sleep) else 0
+
+    def _sleep(self) -> None:
+        # Once it is decided, the only sleep is between two tries to remove our file: nothing cuts it short.
+        undecided = self.claim.outcome is None
+        if self._clock.sleep(self._pause(), self._leave if undecided else None):
+            self._feed(ReleaseAsked(self.lease_clock.now()))
+        else:
+            self._feed(Woke(self.lease_clock.now()))
+
+    # -- renewal, by the scheduler
+
+    def _schedule(self) -> None:
+        with self._guard:
+            claim, action = self._claim, self._action
+        if self._leave.is_set() or not isinstance(action, Sleep):
+            return
+        self._scheduler.schedule(self.lease_clock.mono_at(action.until), self._renew)
+        # The watch over the end: it is announced in time even if the renewal hangs.
+        self._scheduler.schedule(self.lease_clock.mono_at(claim.until), self._watch)
+
+    def _renew(self) -> None:
+        if not self._crank.acquire(blocking=False):
+            return  # a release is under way
+        try:
+            self._feed(Woke(self.lease_clock.now()))
+            while not self._leave.is_set():
+                if self._turn() is not _Turn.GO_ON:
+                    break
+        finally:
+            self._crank.release()
+        self._schedule()
+
+    def _watch(self) -> None:
+        self.remaining_ns()

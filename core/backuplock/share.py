@@ -1,0 +1,218 @@
+"""Counted references to a held lock: whoever gives the last one back removes the file, exactly once."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import warnings
+import weakref
+from types import TracebackType
+from typing import NoReturn, Self
+
+from backuplock.clock import seconds
+from backuplock.errors import LeftBehind, LockLost
+from backuplock.keeper import Scheduler
+from backuplock.lease import Lease
+from backuplock.protocol import Certificate, Loss, Outcome
+
+_EXIT_WAIT_S = 15.0
+"""How long the end of the process waits for the files of locks that nobody released."""
+
+
+class Holding:
+    """A won lease and the number of references to it. Internal to the package."""
+
+    def __init__(self, lease: Lease, scheduler: Scheduler, what: str) -> None:
+        self.lease = lease
+        self.what = what
+        self.pid = os.getpid()
+        self._scheduler = scheduler
+        self._guard = threading.Lock()
+        self._count = 0
+        _living.add(self)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether this is a forked child's copy: the lock is the parent's."""
+        return os.getpid() != self.pid
+
+    def take(self) -> None:
+        """One more reference."""
+        with self._guard:
+            self._count += 1
+
+    def drop(self) -> Outcome | None:
+        """One less; the outcome if it was the last. A forked child changes nothing."""
+        if self.elsewhere:
+            return None
+        with self._guard:
+            self._count -= 1
+            last = self._count == 0
+        if not last:
+            return None
+        _living.discard(self)
+        return self.lease.finish()
+
+    def forgotten(self) -> None:
+        """A reference was collected without a release: say so, and release in a thread of the scheduler,
+        for the garbage collector is no place for requests."""
+        if self.elsewhere:
+            return
+        warnings.warn(f"{self.what} was forgotten without release()", ResourceWarning, stacklevel=2)
+        self._scheduler.schedule(0, lambda: _drop_quietly(self))
+
+
+class Share:
+    """One reference to a held lock; to be released by whoever it was handed to, in any thread."""
+
+    def __init__(self, holding: Holding) -> None:
+        holding.take()
+        self._holding = holding
+        self._guard = threading.Lock()
+        self._released = False
+        self._finalizer = weakref.finalize(self, holding.forgotten)
+        # The end of the process has a way of its own, which waits and makes no noise.
+        self._finalizer.atexit = False
+
+    @property
+    def key(self) -> str:
+        """The key of the lock file."""
+        return self._holding.lease.claim.key
+
+    @property
+    def lost(self) -> threading.Event:
+        """Set when the lease is lost."""
+        return self._holding.lease.lost
+
+    def check(self) -> None:
+        """Return if the lock is ours for some time yet.
+
+        Raises:
+            LockLost: it is not ours any more.
+            RuntimeError: this reference was released, or this is a forked child.
+        """
+        self._alive()
+        loss = self._holding.lease.loss()
+        if loss is not None:
+            raise self._lost(loss)
+        if not self._holding.lease.remaining_ns():
+            raise RuntimeError(f"{self._holding.what} is being released")
+
+    def remaining(self) -> float:
+        """Seconds for which the lock is still ours if no renewal succeeds; 0 once it is lost."""
+        self._alive()
+        return seconds(self._holding.lease.remaining_ns())
+
+    def share(self) -> Share:
+        """One more reference.
+
+        Raises:
+            LockLost: the lock is lost. RuntimeError: as `check`.
+        """
+        with self._guard:
+            self.check()
+            return Share(self._holding)
+
+    def certificate(self) -> Certificate:
+        """What can be said of exclusivity so far."""
+        return self._holding.lease.certificate()
+
+    def release(self) -> Certificate:
+        """Give this reference back; the last one removes the lock file, waiting for a request under way.
+
+        In a forked child nothing happens.
+
+        Raises:
+            LeftBehind: it was the last, and the file could not be removed.
+            RuntimeError: it was released already.
+        """
+        with self._guard:
+            if self._released:
+                raise RuntimeError(f"{self._holding.what} was released already")
+            self._released = True
+            self._finalizer.detach()
+        outcome = self._holding.drop()
+        certificate = self.certificate()
+        if outcome is not None and outcome.left:
+            raise self._left_behind(outcome, certificate)
+        return certificate
+
+    @property
+    def released(self) -> bool:
+        """Whether this reference was given back."""
+        return self._released
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        leave_block(self, error)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a lock belongs to its process and cannot be pickled; share() hands it to a thread")
+
+    def _alive(self) -> None:
+        if self._holding.elsewhere:
+            raise RuntimeError(f"{self._holding.what} is held by the parent process, not by this fork")
+        if self._released:
+            raise RuntimeError(f"{self._holding.what} was released already")
+
+    def _lost(self, loss: Loss) -> LockLost:
+        return LockLost(
+            f"{self._holding.what} is lost ({loss.reason}): {loss.detail}",
+            advice="stop the work under it",
+            loss=loss,
+        )
+
+    def _left_behind(self, outcome: Outcome, certificate: Certificate) -> LeftBehind:
+        now = self._holding.lease.lease_clock.now()
+        left = max(0.0, seconds((outcome.left_until or now) - now))
+        return LeftBehind(
+            f"{self._holding.what} is released, but its file {self.key} could not be removed",
+            advice=f"it keeps the other type out for {left:.0f} s at most, then remove it",
+            left_for=left,
+            certificate=certificate,
+        )
+
+
+def leave_block(share: Share, error: BaseException | None) -> None:
+    """The end of a `with` block over a reference: release, and let no loss pass unnoticed."""
+    if share.released or share._holding.elsewhere:
+        return
+    loss = share._holding.lease.loss()
+    try:
+        share.release()
+    except LeftBehind as left:
+        if error is None:
+            raise
+        error.add_note(str(left))
+    if loss is not None and error is None:
+        raise share._lost(loss)
+
+
+_living: weakref.WeakSet[Holding] = weakref.WeakSet()
+
+
+def _drop_quietly(holding: Holding) -> None:
+    outcome = holding.drop()
+    if outcome is not None and outcome.left:
+        warnings.warn(f"{holding.what}: its file could not be removed", ResourceWarning, stacklevel=2)
+
+
+def _release_all() -> None:
+    """At the end of the process: remove the files of what was never released, but do not hang for it."""
+    threads = [
+        threading.Thread(target=holding.lease.finish, daemon=True)
+        for holding in list(_living)
+        if not holding.elsewhere
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(_EXIT_WAIT_S)
+
+
+atexit.register(_release_all)
