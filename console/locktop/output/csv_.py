@@ -12,10 +12,11 @@ import csv
 import io
 from typing import Any
 
-from backuplock.model import Snapshot
 from backuplock.text import printable
-from locktop.output.fields import LockRow, iso, lock_rows, owner_text
+from locktop.format import owner_name
+from locktop.output.fields import Held, held, iso
 from locktop.output.json_ import lock_fields
+from locktop.rows import Board
 
 COLUMNS = (
     "volume",
@@ -47,13 +48,13 @@ COLUMNS = (
 _FORMULA = frozenset("=+-@＝＋－＠|%")
 
 
-def text(snapshot: Snapshot, *, everything: bool = False) -> str:
+def text(board: Board, *, everything: bool = False) -> str:
     """The file's content: a header, then a line each by volume and key."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows(_safe(_lock(row)) for row in lock_rows(snapshot))
-    for volume in snapshot.volumes:
+    writer.writerows(_safe(_lock(one)) for one in held(board))
+    for volume in board.snapshot.volumes:
         if volume.problem or (everything and not volume.locks):
             kind = "unread" if volume.problem else "ghost" if volume.ghost else "unlocked"
             writer.writerow(_safe({"volume": volume.name, "state": kind, "reason": volume.problem}))
@@ -63,9 +64,10 @@ def text(snapshot: Snapshot, *, everything: bool = False) -> str:
     return out.getvalue()
 
 
-def _lock(row: LockRow) -> dict[str, Any]:
-    fields = lock_fields(row)
-    fields["owner"] = owner_text(row.lock.record)
+def _lock(one: Held) -> dict[str, Any]:
+    fields = lock_fields(one)
+    record = one.lock.record
+    fields["owner"] = owner_name(record.owner if record else None)
     fields["longhorn"] = "; ".join(f"{name}: {_flat(value)}" for name, value in fields["longhorn"].items())
     return {name: fields[name] for name in COLUMNS}
 

@@ -1,4 +1,4 @@
-"""What is told of a lock and of a volume, derived once from a Snapshot for every form of output.
+"""What is told of a lock beyond its row, derived once from a Snapshot for every form of output.
 
 Nothing here is made printable or shortened: that is the business of each form.
 """
@@ -6,123 +6,72 @@ Nothing here is made printable or shortened: that is the business of each form.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backuplock.clock import SECOND, Span
-from backuplock.model import (
-    Flaw,
-    LockFile,
-    LockRecord,
-    LockType,
-    Operation,
-    Snapshot,
-    VolumeNames,
-    VolumeView,
-)
-from backuplock.rules import LONGHORN, Standing, State, Timing, judge, judge_as_longhorn, state
-
-_ORDER = {
-    State.STALE: 1,
-    State.LATE: 2,
-    State.UNSURE: 3,
-    State.BAD: 4,
-    State.WAITING: 5,
-    State.HELD: 6,
-}
+from backuplock.clock import SECOND
+from backuplock.model import Flaw, LockFile, LockRecord, LockType, Operation, Snapshot
+from backuplock.rules import LONGHORN, Standing, Timing, judge_as_longhorn
+from locktop.format import stated_operation
+from locktop.rows import Board, Row
 
 _PURPOSES: dict[int, str] = {
     LockType.BACKUP_RESTORE: "backup or restore",
     LockType.DELETION: "delete",
-    LockType.UNTYPED: "none",
+    LockType.UNTYPED: "untyped",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class LockRow:
-    """One lock with everything that follows from its neighbours and the time.
+class Held:
+    """A lock's row, its lock, where it stands for us and for a Longhorn whose clock is this machine's.
 
-    Attributes:
-        ours: where it stands by our rules, on the store's clock.
-        longhorns: where it stands for a Longhorn whose clock is this machine's.
-        waiters: waiting locks of the same volume, itself not counted.
-        age_ns: since its last refresh, by the best guess of the store's clock; None without a time.
-        ttl_ns: until it stops counting if it is not refreshed; negative once expired.
+    `age_ns` is since its last refresh, by the best guess of the store's clock as of the row's judgement;
+    None without a time. It is negative for a lock of the future, or one refreshed during the sweep.
     """
 
+    row: Row
     lock: LockFile
-    names: VolumeNames
-    state: State
     ours: Standing
     longhorns: Standing
-    waiters: int
     age_ns: int | None
-    ttl_ns: int | None
 
-    @property
-    def attention(self) -> tuple[object, ...]:
-        """Sorts rows by how soon somebody should look: failed exclusion, then the state, then whom it
-        concerns, then by the time that is left."""
-        return (
-            not self.ours.clashes,
-            _ORDER[self.state],
-            -self.waiters,
-            self.ttl_ns if self.ttl_ns is not None else 0,
-            self.lock.volume,
-            self.lock.key,
-        )
+    def ttl_ns(self, timing: Timing = LONGHORN) -> int | None:
+        """Until it stops counting if it is not refreshed; negative once expired, None without a time."""
+        return None if self.age_ns is None else timing.duration_ns - self.age_ns
 
 
-def lock_rows(snapshot: Snapshot, timing: Timing = LONGHORN) -> list[LockRow]:
-    """All locks of a Snapshot as of its end, by volume and key."""
-    now = snapshot.clock.at(snapshot.ended_mono_ns)
-    return [
-        row
+def held(board: Board) -> list[Held]:
+    """All locks of a board, by volume and key."""
+    theirs = _longhorns(board.snapshot)
+    found = [
+        Held(row, row.lock, row.standing, theirs[row.key], _age(row.lock, board))
+        for row in board.rows
+        if row.lock is not None and row.standing is not None
+    ]
+    return sorted(found, key=lambda one: (one.lock.volume, one.lock.key))
+
+
+def _longhorns(snapshot: Snapshot) -> Mapping[str, Standing]:
+    return {
+        key: standing
         for volume in snapshot.volumes
         if volume.locks
-        for row in _rows(volume, now, snapshot.taken_wall_ns, timing)
-    ]
+        for key, standing in judge_as_longhorn(volume.locks, snapshot.taken_wall_ns).items()
+    }
 
 
-def _rows(volume: VolumeView, now: Span, local_ns: int, timing: Timing) -> Iterator[LockRow]:
-    ours = judge(volume.locks, now, timing)
-    longhorns = judge_as_longhorn(volume.locks, local_ns, timing)
-    states = {lock.key: state(lock, now, timing) for lock in volume.locks}
-    waiting = sum(found is State.WAITING for found in states.values())
-    for lock in sorted(volume.locks, key=lambda lock: lock.key):
-        age = None if lock.modified_ns is None else now.middle - lock.modified_ns
-        yield LockRow(
-            lock=lock,
-            names=volume.names or VolumeNames(),
-            state=states[lock.key],
-            ours=ours[lock.key],
-            longhorns=longhorns[lock.key],
-            waiters=waiting - (states[lock.key] is State.WAITING),
-            age_ns=age,
-            ttl_ns=None if age is None else timing.duration_ns - age,
-        )
+def _age(lock: LockFile, board: Board) -> int | None:
+    return None if lock.modified_ns is None else board.now.middle - lock.modified_ns
 
 
 def purpose(record: LockRecord | None) -> str:
-    """What a lock is taken for, as far as it says.
-
-    On the wire type 1 is backup *or* restore. Only the owner field of our own locks tells which, and it is
-    believed only where it fits the type.
-    """
+    """What a lock is taken for, as far as it says: `backup or restore`, `backup`, `restore`, `delete`,
+    `untyped`, `type 7`, `unknown`."""
     if record is None:
         return "unknown"
-    said = record.owner.operation if record.owner is not None else ""
-    if said in set(Operation) and Operation(said).lock_type == record.type:
-        return said
-    return _PURPOSES.get(record.type, f"type {record.type}")
-
-
-def owner_text(record: LockRecord | None) -> str:
-    """Who says to hold a lock, `host/pid` as far as it is known; empty if nobody is named."""
-    owner = record.owner if record is not None else None
-    if owner is None:
-        return ""
-    return "/".join(part for part in (owner.host or owner.user, str(owner.pid) if owner.pid else "") if part)
+    stated = stated_operation(record)
+    return stated.value if stated else _PURPOSES.get(record.type, f"type {record.type}")
 
 
 def stops(standing: Standing) -> list[str]:
@@ -130,13 +79,13 @@ def stops(standing: Standing) -> list[str]:
     return [operation.value for operation in Operation if operation in standing.stops]
 
 
-def differences(row: LockRow) -> dict[str, object]:
+def differences(one: Held) -> dict[str, object]:
     """What Longhorn on this machine would make of the lock where that differs from ours; else empty.
 
     `ignored`: Longhorn cannot decode the file and skips it. `unknown`: what Longhorn makes of it cannot be
     told, for we did not read what it would.
     """
-    ours, theirs, flaw = row.ours, row.longhorns, row.lock.flaw
+    ours, theirs, flaw = one.ours, one.longhorns, one.lock.flaw
     if flaw is not None and flaw is not Flaw.UNDECODABLE:
         # It has no size limit, follows links, and may be let in where we are not.
         return {"unknown": f"Longhorn may read this ({flaw.value})"}
@@ -173,11 +122,6 @@ def problems(snapshot: Snapshot) -> list[Problem]:
     ]
 
 
-def state_counts(rows: list[LockRow]) -> dict[State, int]:
-    """How many locks are in each state; states without any are left out."""
-    return {found: n for found in State if (n := sum(row.state is found for row in rows))}
-
-
 def iso(ns: int | None) -> str | None:
     """An instant as `2026-01-02T03:04:05.678901234Z`; None where there is none or no calendar has it."""
     if ns is None:
@@ -188,17 +132,5 @@ def iso(ns: int | None) -> str | None:
     except (ValueError, OverflowError, OSError):
         return None
     fraction = f".{rest:09d}" if rest else ""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
-
-
-def period(ns: int | None) -> str:
-    """A length of time for people: `0:41`, `-6:12`, `2h41m`, `3d02h`; `?` where it is not known."""
-    if ns is None:
-        return "?"
-    sign = "-" if ns < 0 else ""
-    total = abs(ns) // SECOND
-    if total < 3600:
-        return f"{sign}{total // 60}:{total % 60:02d}"
-    if total < 86_400:
-        return f"{sign}{total // 3600}h{total % 3600 // 60:02d}m"
-    return f"{sign}{total // 86_400}d{total % 86_400 // 3600:02d}h"
+    # strftime gives the year 33 two digits on some systems.
+    return f"{moment.replace(tzinfo=None).isoformat()}{fraction}Z"

@@ -8,8 +8,8 @@ version         1
 target          the target's URL, without secrets
 taken_at        end of the sweep, by the local clock
 store_present   false: the place holds no `backupstore` folder at all
-store_clock     now (the store's, at the end of the sweep), skew_seconds (store minus local),
-                error_seconds, source
+store_clock     now (the store's, at the start of the sweep: states, ages and times left are as of then),
+                skew_seconds (store minus local), error_seconds, source
 complete        false: something could not be read, absence proves nothing
 problems        [{volume: name or null, reason}]
 volumes         {found, locked}: numbers of volumes
@@ -22,12 +22,13 @@ A lock:
 volume, claim, namespace, workload   the volume, and names people know for it ("" where unknown)
 lock, key        file name without `.lck`; key below the target's root: the lock's identity
 type             the integer on the wire; null if the file gives no record
-operation        "backup or restore", "delete", "none", "type N" or "unknown"; "backup" or "restore" where
+operation        "backup or restore", "delete", "untyped", "type N" or "unknown"; "backup" or "restore" where
                  the owner says which
 acquired         as on the wire; null if the file gives no record
-state            held, waiting, late, stale, bad or unsure
+state            held, waiting, late, stale, bad or unsure (as `backuplock.rules.State` says)
 modified_at      last refresh, as the store stamped it; null if unknown
-age_seconds      since the last refresh, on the store's clock
+age_seconds      since the last refresh, on the store's clock; negative for a lock of the future, or one that
+                 was refreshed during the sweep
 ttl_seconds      until the lock stops counting if it is not refreshed; negative once expired
 blocks           operations that cannot start now because of this file
 waiting_blocked  keys of waiting locks that it keeps from being granted
@@ -48,14 +49,16 @@ import json
 from typing import Any
 
 from backuplock.clock import SECOND, seconds
-from backuplock.model import Snapshot
-from locktop.output.fields import LockRow, differences, iso, lock_rows, problems, purpose, stops
+from backuplock.model import VolumeNames
+from locktop.output.fields import Held, differences, held, iso, problems, purpose, stops
+from locktop.rows import Board
 
 VERSION = 1
 
 
-def document(snapshot: Snapshot, *, everything: bool = False) -> dict[str, Any]:
+def document(board: Board, *, everything: bool = False) -> dict[str, Any]:
     """The document of the table above, ready for `json.dumps`."""
+    snapshot = board.snapshot
     skew, error = snapshot.clock.skew(wall_ns=snapshot.taken_wall_ns, mono_ns=snapshot.ended_mono_ns)
     found_problems = problems(snapshot)
     found: dict[str, Any] = {
@@ -64,7 +67,7 @@ def document(snapshot: Snapshot, *, everything: bool = False) -> dict[str, Any]:
         "taken_at": iso(snapshot.taken_wall_ns),
         "store_present": snapshot.store_present,
         "store_clock": {
-            "now": iso(snapshot.clock.at(snapshot.ended_mono_ns).middle),
+            "now": iso(board.now.middle),
             "skew_seconds": _rounded(skew),
             "error_seconds": _rounded(error),
             "source": snapshot.clock.source,
@@ -73,9 +76,9 @@ def document(snapshot: Snapshot, *, everything: bool = False) -> dict[str, Any]:
         "problems": [dataclasses.asdict(problem) for problem in found_problems],
         "volumes": {
             "found": len(snapshot.volumes),
-            "locked": sum(bool(volume.locks) for volume in snapshot.volumes),
+            "locked": board.locked,
         },
-        "locks": [lock_fields(row) for row in lock_rows(snapshot)],
+        "locks": [lock_fields(one) for one in held(board)],
     }
     if everything:
         found["unlocked"] = [
@@ -91,38 +94,38 @@ def document(snapshot: Snapshot, *, everything: bool = False) -> dict[str, Any]:
     return found
 
 
-def text(snapshot: Snapshot, *, everything: bool = False) -> str:
+def text(board: Board, *, everything: bool = False) -> str:
     """The document as it is printed, with a final newline."""
-    return json.dumps(document(snapshot, everything=everything), indent=2) + "\n"
+    return json.dumps(document(board, everything=everything), indent=2) + "\n"
 
 
-def lock_fields(row: LockRow) -> dict[str, Any]:
+def lock_fields(one: Held) -> dict[str, Any]:
     """One lock of the document."""
-    lock, record = row.lock, row.lock.record
+    lock, record, names = one.lock, one.lock.record, one.row.volume.names or VolumeNames()
     return {
         "volume": lock.volume,
-        "claim": row.names.claim,
-        "namespace": row.names.namespace,
-        "workload": row.names.workload,
+        "claim": names.claim,
+        "namespace": names.namespace,
+        "workload": names.workload,
         "lock": lock.stem,
         "key": lock.key,
         "type": record.type if record else None,
         "operation": purpose(record),
         "acquired": record.acquired if record else None,
-        "state": row.state.value,
+        "state": one.row.state.value,
         "modified_at": iso(lock.modified_ns),
-        "age_seconds": _rounded(row.age_ns),
-        "ttl_seconds": _rounded(row.ttl_ns),
-        "blocks": stops(row.ours),
-        "waiting_blocked": list(row.ours.blocks),
-        "blocked_by": list(row.ours.blocked_by),
-        "clashes": list(row.ours.clashes),
+        "age_seconds": _rounded(one.age_ns),
+        "ttl_seconds": _rounded(one.ttl_ns()),
+        "blocks": stops(one.ours),
+        "waiting_blocked": list(one.ours.blocks),
+        "blocked_by": list(one.ours.blocked_by),
+        "clashes": list(one.ours.clashes),
         "owner": dataclasses.asdict(record.owner) if record and record.owner else None,
         "flaw": lock.flaw.value if lock.flaw else None,
         "reason": lock.reason,
         "etag": lock.etag,
         "size": lock.size,
-        "longhorn": differences(row),
+        "longhorn": differences(one),
     }
 
 

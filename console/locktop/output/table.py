@@ -6,21 +6,23 @@ line only.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.text import Text
 
-from backuplock.model import Snapshot, VolumeView
+from backuplock.clock import SECOND
+from backuplock.model import VolumeView
 from backuplock.rules import State
 from backuplock.text import ellipsize_middle, printable
-from locktop.output.fields import LockRow, lock_rows, owner_text, period, purpose, state_counts, stops
+from locktop.format import age, countdown, owner_label, plural, stops_label, type_label
+from locktop.rows import UNCERTAIN_NS, Board, Row, attention, ttl_ns
 
 COLUMN_CAP = 64
 """Cells to which a column is widened by its longest entry."""
 
-_SHORT = {"backup or restore": "bkup/rst", "unknown": "?"}
 _STYLES = {
     State.HELD.value: "#56B4E9",
     State.WAITING.value: "#F0E442",
@@ -58,15 +60,15 @@ _LEAST_ELASTIC = 12
 _GAP = "  "
 
 
-def lines(snapshot: Snapshot, *, width: int | None = None, everything: bool = False) -> list[Text]:
+def lines(board: Board, *, width: int | None = None, everything: bool = False) -> list[Text]:
     """The table, a styled line each, the header first; empty if there is nothing to show.
 
     Args:
         width: cells of the terminal; None keeps everything.
         everything: also volumes without locks, and leftovers.
     """
-    rows = [_lock(row) for row in sorted(lock_rows(snapshot), key=lambda row: row.attention)]
-    for volume in snapshot.volumes:
+    rows = [_lock(row, board) for row in sorted(board.rows, key=attention) if row.lock is not None]
+    for volume in board.snapshot.volumes:
         rows.extend(_volume(volume, everything=everything))
     if not rows:
         return []
@@ -78,45 +80,50 @@ def lines(snapshot: Snapshot, *, width: int | None = None, everything: bool = Fa
     return [_line(cells, shown, widths, cut=width is not None) for cells in [titles, *rows]]
 
 
-def summary(snapshot: Snapshot) -> str:
+def summary(board: Board) -> str:
     """One line beside the table: how many locks of which state, and how far the times can be trusted."""
-    rows = lock_rows(snapshot)
-    locked = sum(bool(volume.locks) for volume in snapshot.volumes)
-    states = ", ".join(f"{n:,} {state.value}" for state, n in state_counts(rows).items())
+    snapshot = board.snapshot
+    states = Counter(row.state for row in board.rows if row.lock is not None)
+    counts = ", ".join(f"{states[state]:,} {state.value}" for state in State if states[state])
     skew, error = snapshot.clock.skew(wall_ns=snapshot.taken_wall_ns, mono_ns=snapshot.ended_mono_ns)
-    counts = f"{len(rows):,} locks on {locked:,} of {len(snapshot.volumes):,} volumes"
-    clock = f"store clock {_tenths(skew):+.1f} s ± {error / 1e9:.1f} s ({snapshot.clock.source})"
-    return "; ".join(part for part in (counts, states, clock) if part)
+    volumes = plural(len(snapshot.volumes), "volume")
+    found = f"{plural(len(snapshot.by_key), 'lock')} on {board.locked:,} of {volumes}"
+    clock = f"store clock {_tenths(skew):+.1f} s ± {_tenths(error):.1f} s ({snapshot.clock.source})"
+    return "; ".join(part for part in (found, counts, clock) if part)
 
 
 def _tenths(ns: int) -> float:
     # Adding zero turns a negative zero into a plain one.
-    return round(ns / 1e9, 1) + 0.0
+    return round(ns / SECOND, 1) + 0.0
 
 
-def _lock(row: LockRow) -> list[str]:
-    doing = purpose(row.lock.record)
-    blocks = ",".join(stops(row.ours))
-    if row.ours.expired is None and blocks:
+def _lock(row: Row, board: Board) -> list[str]:
+    lock, standing, ttl = row.lock, row.standing, ttl_ns(row.lock, board.now)
+    # Without spaces, as the other words of the table: people cut columns out with awk.
+    blocks = stops_label(row).replace(", ", ",")
+    if standing is not None and standing.expired is None and standing.stops:
         blocks = f"perhaps {blocks}"
-    if row.ours.blocks:
-        blocks += f" (+{len(row.ours.blocks)} waiting)"
-    if row.ours.clashes:
+    if standing is not None and standing.blocks:
+        blocks += f" (+{len(standing.blocks)} waiting)"
+    if row.clashing:
         blocks += " CLASH"
-    if row.lock.flaw is not None:
-        blocks += f" ({row.lock.flaw.value})"
+    if lock is not None and lock.flaw is not None:
+        blocks += f" ({lock.flaw.value})"
+    about = "~" if board.now.error_ns > UNCERTAIN_NS else ""
+    aged = lock is not None and lock.modified_ns is not None
+    names = row.volume.names
     cells = [
         row.state.value,
-        row.lock.volume,
-        row.names.claim_path or row.names.backing_image,
-        _SHORT.get(doing, doing),
-        period(row.ttl_ns),
-        period(row.age_ns),
-        blocks.strip() or "-",
-        owner_text(row.lock.record) or "-",
-        row.lock.stem,
+        row.volume.name,
+        row.claim or (names.backing_image if names else "") or "-",
+        type_label(lock.record if lock else None),
+        "?" if ttl is None else about + countdown(ttl),
+        about + age(board.now.middle - (lock.modified_ns or 0)) if lock and aged else "?",
+        blocks,
+        owner_label(lock),
+        row.name,
     ]
-    return [printable(cell) or "-" for cell in cells]
+    return [printable(cell) for cell in cells]
 
 
 def _volume(volume: VolumeView, *, everything: bool) -> list[list[str]]:

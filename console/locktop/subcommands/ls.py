@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from backuplock.model import Snapshot
     from backuplock.stores.base import Store
     from backuplock.survey import Progress
+    from locktop.rows import Board
 
 _EXAMPLES = """\
 examples:
@@ -60,8 +61,11 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     target = target_of(settings)
     snapshot = _patiently(opener(target), settings, progress=not options.quiet, url=target.url)
-    _print(snapshot, options.form, everything=options.all)
-    return _narrate(snapshot, summary=options.form is None and not options.quiet)
+    from locktop.rows import board_of
+
+    board = board_of(snapshot)
+    _print(board, options.form, everything=options.all)
+    return _narrate(board, summary=options.form is None and not options.quiet)
 
 
 def _patiently(open_it: Callable[[], Store], settings: Settings, *, progress: bool, url: str) -> Snapshot:
@@ -149,26 +153,26 @@ class _Meter:
             self._stream.flush()
 
 
-def _print(snapshot: Snapshot, form: str | None, *, everything: bool) -> None:
+def _print(board: Board, form: str | None, *, everything: bool) -> None:
     if form == "json":
         from locktop.output import json_
 
-        sys.stdout.write(json_.text(snapshot, everything=everything))
+        sys.stdout.write(json_.text(board, everything=everything))
     elif form == "csv":
         from locktop.output import csv_
 
-        sys.stdout.write(csv_.text(snapshot, everything=everything))
+        sys.stdout.write(csv_.text(board, everything=everything))
     else:
-        _print_table(snapshot, everything=everything)
+        _print_table(board, everything=everything)
 
 
-def _print_table(snapshot: Snapshot, *, everything: bool) -> None:
+def _print_table(board: Board, *, everything: bool) -> None:
     from rich.console import Console
 
     from locktop.output import table
 
     if not sys.stdout.isatty():
-        plain = table.lines(snapshot, everything=everything)
+        plain = table.lines(board, everything=everything)
         sys.stdout.writelines(f"{line.plain.rstrip()}\n" for line in plain)
         return
     width = shutil.get_terminal_size().columns
@@ -176,16 +180,17 @@ def _print_table(snapshot: Snapshot, *, everything: bool) -> None:
     console = Console(
         file=sys.stdout, width=width, no_color=no_colour, markup=False, highlight=False, emoji=False
     )
-    for line in table.lines(snapshot, width=width, everything=everything):
+    for line in table.lines(board, width=width, everything=everything):
         console.print(line, end="\n", overflow="crop", crop=True)
 
 
-def _narrate(snapshot: Snapshot, *, summary: bool) -> int:
+def _narrate(board: Board, *, summary: bool) -> int:
     """Say what stdout does not; the result is the exit code."""
     from locktop.output import fields, table
 
+    snapshot = board.snapshot
     if summary:
-        say(table.summary(snapshot))
+        say(table.summary(board))
     found = fields.problems(snapshot)
     for problem in found:
         say(f"not read: {f'volume {problem.volume}: ' if problem.volume else ''}{problem.reason}")
