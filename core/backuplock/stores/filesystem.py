@@ -16,13 +16,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from backuplock.clock import Clock, Observation, SystemClock
+from backuplock.clock import SECOND, Clock, Observation, SystemClock
 from backuplock.errors import Missing, ReadOnly, Unreachable, Unsupported
-from backuplock.layout import LOCK_SUFFIX, ROOT
+from backuplock.layout import ROOT
 from backuplock.stores import mounts as table
 from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Entry, Listing, Version
 from backuplock.stores.files import beside, not_plain, read_version, rename, unlink, write_all
-from backuplock.stores.folders import climb, failed, make, opened, split_key
+from backuplock.stores.folders import climb, failed, make, opened, scan, split_key
 from backuplock.target import Target, local_target, store_root
 from backuplock.text import printable
 
@@ -30,6 +30,8 @@ _TICK_NS = 10_000_000
 """A kernel stamps files with the time of its last tick: up to 10 ms (HZ=100) behind its clock."""
 _NET_TICK_NS = 20_000_000
 """The same of a server whose kernel is unknown; 15 ms have been seen."""
+_ABSENT = (FileNotFoundError, NotADirectoryError)
+"""What says for certain that there is nothing of this name; every other error is a failure."""
 _READ_TRIES = 10
 _PUT_TRIES = 100
 
@@ -108,35 +110,30 @@ class FilesystemStore:
         """One level of `folder`. Names that start with a dot are invisible, as they are to Longhorn.
 
         Raises:
-            Irregular: `folder`, or one above it, is a link or a file.
+            Irregular: `folder`, or one above it, is a symbolic link.
             Missing, Denied, Unreachable: as every verb.
         """
         parts = split_key(folder) if folder else ()
         began = self._observe()
         try:
-            with opened(self._root, parts, listing=True) as fd, os.scandir(fd) as found:
-                seen = [self._entry(item) for item in found if not item.name.startswith(".")]
-        except FileNotFoundError:
+            with opened(self._root, parts, listing=True) as fd:
+                found = scan(fd, self._is_recent)
+        except _ABSENT:
             return Listing((), (), began)
         except OSError as error:
             raise failed(self._doing("list", folder), error) from error
-        # A folder named like a lock is both: it hides a lock, and a volume may have such a name.
-        entries = [entry for is_folder, entry in seen if not is_folder or entry.name.endswith(LOCK_SUFFIX)]
-        entries = sorted((entry for entry in entries if entry.name), key=lambda entry: entry.name)
-        folders = sorted(entry.name for is_folder, entry in seen if is_folder)
-        return Listing(tuple(entries), tuple(folders), began)
+        ordered = sorted(found.items())
+        entries = tuple(self._entry(name, state) for name, state in ordered if state is not None)
+        folders = tuple(name for name, state in ordered if state is None or stat.S_ISDIR(state.st_mode))
+        return Listing(entries, folders, began)
 
-    def _entry(self, item: os.DirEntry[str]) -> tuple[bool, Entry]:
-        """Whether it is a folder, and its entry; without a name if it vanished since the folder was read."""
-        try:
-            if item.is_dir(follow_symlinks=False) and not item.name.endswith(LOCK_SUFFIX):
-                return True, Entry(item.name, regular=False)
-            found = item.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            return False, Entry("")
-        regular = stat.S_ISREG(found.st_mode)
-        entry = Entry(item.name, found.st_size, found.st_mtime_ns, self._etag(found), regular)
-        return stat.S_ISDIR(found.st_mode), entry
+    def _entry(self, name: str, state: os.stat_result) -> Entry:
+        regular = stat.S_ISREG(state.st_mode)
+        return Entry(name, state.st_size, state.st_mtime_ns, self._etag(state), regular)
+
+    def _is_recent(self, time_ns: int) -> bool:
+        limit = _TICK_NS if self._place.local else SECOND
+        return abs(self._clock.wall_ns() - time_ns) <= limit
 
     def read(self, key: str, *, cap: int = BODY_CAP) -> Blob | None:
         """Body and time of the one version that was opened; None only if the name is not there."""
@@ -146,7 +143,7 @@ class FilesystemStore:
             try:
                 with opened(self._root, parts[:-1]) as folder:
                     version = read_version(folder, parts[-1], cap, doing)
-            except FileNotFoundError:
+            except _ABSENT:
                 return None
             except OSError as error:
                 if error.errno == errno.ESTALE:
@@ -229,7 +226,7 @@ class FilesystemStore:
         try:
             with opened(self._root, parts[:-1]) as folder:
                 unlink(folder, parts[-1], doing)
-        except FileNotFoundError:
+        except _ABSENT:
             pass  # That it is not there is success; the folders may still want removing.
         except OSError as error:
             raise failed(doing, error) from error

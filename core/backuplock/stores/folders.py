@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from backuplock.errors import Denied, Irregular, Malformed, StoreError, Unreachable, Unsupported
+from backuplock.layout import LOCK_SUFFIX
 from backuplock.text import printable
 
 # A descriptor that only leads on needs no right to read the folder, and on NFS costs no OPEN.
 _PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _TRIES = 5
+_SCANS = 3
 
 _ADVICE: dict[int, tuple[type[StoreError], str]] = {
     errno.EACCES: (Denied, "run as the user who owns the store; Longhorn's folders are 0700 of root"),
@@ -30,6 +32,7 @@ _ADVICE: dict[int, tuple[type[StoreError], str]] = {
     errno.ESTALE: (Unreachable, "try again; if it stays, mount the share again"),
     errno.EMFILE: (Unreachable, "raise the limit on open files (ulimit -n)"),
     errno.ENFILE: (Unreachable, "the system has too many files open"),
+    errno.ENOTDIR: (Irregular, "a file stands where a folder should; look at it by hand"),
     errno.ENAMETOOLONG: (Unsupported, "choose a shorter name"),
     errno.EILSEQ: (Unsupported, "this file system takes only names in its own encoding"),
 }
@@ -62,11 +65,6 @@ def failed(doing: str, error: OSError) -> StoreError:
     return kind(f"{doing}: {error.strerror or type(error).__name__}", advice=advice)
 
 
-def irregular(where: str) -> Irregular:
-    """The error for what stands where a folder should and is not followed."""
-    return Irregular(f"{where} is not a folder", advice="look at it by hand; links are not followed")
-
-
 @contextmanager
 def opened(root: Callable[[], int], parts: tuple[str, ...], *, listing: bool = False) -> Iterator[int]:
     """A descriptor of the folder that `parts` lead to from the root.
@@ -78,7 +76,8 @@ def opened(root: Callable[[], int], parts: tuple[str, ...], *, listing: bool = F
 
     Raises:
         FileNotFoundError: a folder on the way, or the last, is not there.
-        Irregular: something on the way is not a folder: a symbolic link, a file.
+        NotADirectoryError: a file stands in its place, so there is nothing below it.
+        Irregular: a symbolic link stands in its place; what is behind it is not looked at.
         OSError: as the system says.
     """
     fd = _walk(root, parts, listing)
@@ -117,8 +116,14 @@ def _step(parent: int, name: str, flags: int, where: str) -> int:
             # whether it is still so, only a look at the name tells.
             if error.errno not in (errno.ENOTDIR, errno.ELOOP):
                 raise
-        if not stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
-            raise irregular(printable(where, limit=300))
+        mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
+        if stat.S_ISLNK(mode):
+            shown = printable(where, limit=300)
+            raise Irregular(
+                f"{shown} is a link, not a folder", advice="look at it by hand; it is not followed"
+            )
+        if not stat.S_ISDIR(mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     raise Unreachable(f"{printable(where, limit=300)} keeps changing", advice="try again")
 
 
@@ -127,7 +132,7 @@ def make(root: Callable[[], int], parts: tuple[str, ...]) -> None:
 
     Raises:
         FileNotFoundError: a peer removed one of them again meanwhile.
-        Irregular, OSError: as `opened`.
+        NotADirectoryError, Irregular, OSError: as `opened`.
     """
     fd = root()
     try:
@@ -154,7 +159,55 @@ def climb(root: Callable[[], int], parts: tuple[str, ...], top: int) -> None:
         try:
             with opened(root, parts[: depth - 1]) as parent:
                 os.rmdir(parts[depth - 1], dir_fd=parent)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, StoreError):
             return
+
+
+def scan(fd: int, is_recent: Callable[[int], bool]) -> dict[str, os.stat_result | None]:
+    """The names in a folder, each with its state, None for a folder; dot files are left out.
+
+    A folder that is named like a lock has a state as well, for it hides a lock.
+
+    A name that is renamed over while the folder is read may be missed (POSIX leaves it open, and btrfs
+    gives it a new place): a live lock would look gone in the moment of its renewal. So a folder that
+    changed meanwhile, or so lately that its time need not show it, is read again, and what one reading
+    had and the next has not is asked for by name.
+
+    Args:
+        fd: the folder, opened for listing.
+        is_recent: whether a change at this time (ns) may share its stamp with one that comes now.
+    """
+    found: dict[str, os.stat_result | None] = {}
+    for _ in range(_SCANS):
+        before = os.fstat(fd).st_mtime_ns
+        again = _read_folder(fd)
+        for name in found.keys() - again.keys():
+            try:
+                again[name] = _state(name, os.stat(name, dir_fd=fd, follow_symlinks=False))
+            except FileNotFoundError:
+                continue
+        found = again
+        if os.fstat(fd).st_mtime_ns == before and not is_recent(before):
+            break
+    return found
+
+
+def _read_folder(fd: int) -> dict[str, os.stat_result | None]:
+    found: dict[str, os.stat_result | None] = {}
+    with os.scandir(fd) as items:
+        for item in items:
+            if item.name.startswith("."):
+                continue
+            try:
+                # Most folders need no look: the listing itself tells what they are.
+                plain = item.is_dir(follow_symlinks=False) and not item.name.endswith(LOCK_SUFFIX)
+                found[item.name] = None if plain else item.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # Removed since the folder was read.
+    return found
+
+
+def _state(name: str, found: os.stat_result) -> os.stat_result | None:
+    return None if stat.S_ISDIR(found.st_mode) and not name.endswith(LOCK_SUFFIX) else found
