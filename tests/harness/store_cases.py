@@ -26,6 +26,8 @@ class StoreCase:
         make_rootless: a writable store whose root (bucket, folder) does not exist; None if there is no such.
         shared: stores that `make_store` gives see each other's objects.
         etag_of_body: equal bytes have equal etags.
+        atomic_overwrite: a reader never sees the middle of an overwrite. rclone replaces a file in steps:
+            some reads among thousands of overwrites meet 404, 500, or the new body cut to the old length.
         conditional_put, conditional_delete: what a probe must find; None: whatever it finds.
     """
 
@@ -34,6 +36,7 @@ class StoreCase:
     make_rootless: Callable[[], Store] | None
     shared: bool = True
     etag_of_body: bool = True
+    atomic_overwrite: bool = True
     conditional_put: Known | None = None
     conditional_delete: Known | None = None
 
@@ -65,6 +68,7 @@ def s3_case(server: S3Server, prefix: str, put: Known, delete: Known) -> StoreCa
         server.name,
         lambda writable: server.store(prefix, writable=writable),
         lambda: server.store(prefix, bucket="no-such-bucket"),
+        atomic_overwrite="rclone" not in server.name,
         conditional_put=put,
         conditional_delete=delete,
     )

@@ -6,6 +6,7 @@ AWS_SIGN_ACCEPT_ENCODING needs nothing here: botocore never signs that header, w
 
 from __future__ import annotations
 
+import functools
 import os
 import ssl
 import tempfile
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 import boto3
+import botocore.loaders
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
@@ -216,8 +218,15 @@ def write_ca_file(settings: S3Settings) -> tuple[str | None, Path | None]:
     return made.name, Path(made.name)
 
 
+@functools.cache
+def _loader() -> botocore.loaders.Loader:
+    """One for all sessions: taking in the description of S3 again costs most of the making of a client."""
+    return botocore.loaders.create_loader()
+
+
 def _session(settings: S3Settings) -> boto3.Session:
     core = botocore.session.Session(profile=settings.profile)
+    core.register_component("data_loader", _loader())
     for name, value in (
         ("config_file", settings.config_file),
         ("credentials_file", settings.credentials_file),
