@@ -1,0 +1,171 @@
+"""A pasted error of Longhorn -> which volume, which operation, and whose lock file it speaks of.
+
+The path in these messages is the *loser's own, already deleted* file, never the blocker's. The wording
+changed with 1.6.3, 1.7.2 and 1.8.0 and may change again, and it arrives wrapped, often twice, in other
+messages; so what is looked for is little: a path with `/volumes/xx/yy/<volume>/locks/<name>.lck`, and near
+it words that tell an operation. Sources: Longhorn backupstore `lock.go`, longhorn-manager, longhorn-engine.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+
+from backuplock import layout
+from backuplock.model import Operation
+from backuplock.text import printable
+
+MAX_TEXT = 1 << 20
+"""Characters of a pasted text that are looked at."""
+
+MAX_COMPLAINTS = 100
+
+
+class ComplaintKind(enum.StrEnum):
+    """What a message says went wrong."""
+
+    REFUSED = "refused"
+    """A lock was not granted: somebody else's comes first."""
+    REFRESH = "refresh failed"
+    """A holder could not renew its lock; it works on all the same."""
+    LOAD = "load failed"
+    """A client could not read somebody's lock, and ignored it."""
+    UNLOCK = "unlock failed"
+    """A holder could not remove its file: it stays until it expires."""
+    STORE = "store failed"
+    """A client could not write its lock."""
+    MENTIONED = "mentioned"
+    """A volume is named, but nothing that is known to be about locks is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """One thing a pasted text says about one lock.
+
+    Attributes:
+        volume: the volume's name; one that could not be a volume's is never reported.
+        operations: what was being done; several where the words leave it open, empty if they say nothing.
+        lock: the name in the path, without `.lck`: the loser's own; empty if no path was given.
+        excerpt: the words that were understood, printable, one line.
+    """
+
+    kind: ComplaintKind
+    volume: str
+    operations: frozenset[Operation]
+    lock: str
+    excerpt: str
+
+
+_PATH = re.compile(
+    r"\bvolumes/(?P<one>[0-9a-f]{2})/(?P<two>[0-9a-f]{2})/(?P<volume>[a-zA-Z0-9][a-zA-Z0-9_.-]{0,252})"
+    r"/locks/(?P<lock>[a-zA-Z0-9][a-zA-Z0-9_.-]{0,250}?)\.lck"
+)
+_BROKEN_PATH = re.compile(r"(\bvolumes/[0-9a-zA-Z_./-]{0,400})\n[ \t]*(?=[0-9a-zA-Z_./-]{0,300}\.lck)")
+_URL_VOLUME = re.compile(r"[?&\\]+(?:u0026)?volume=(?P<volume>[a-zA-Z0-9][a-zA-Z0-9_.-]{0,252})")
+
+_KINDS: tuple[tuple[ComplaintKind, re.Pattern[str]], ...] = (
+    (ComplaintKind.REFRESH, re.compile(r"(?i)fail\w*\s+to\s+refresh\s+(?:the\s+)?(?:acquired\s+)?lock")),
+    (ComplaintKind.LOAD, re.compile(r"(?i)fail\w*\s+to\s+load\s+(?:the\s+)?lock")),
+    (ComplaintKind.UNLOCK, re.compile(r"(?i)fail\w*\s+to\s+unlock")),
+    (ComplaintKind.STORE, re.compile(r"(?i)fail\w*\s+to\s+store\s+(?:the\s+)?updated\s+lock")),
+    (
+        ComplaintKind.REFUSED,
+        re.compile(r"(?i)fail\w*\s+(?:to\s+acquire\s+)?(?:the\s+)?lock|lock\b.{0,400}?acquisition"),
+    ),
+)
+
+_BOTH = frozenset({Operation.BACKUP, Operation.RESTORE})
+_WORDS: tuple[tuple[re.Pattern[str], frozenset[Operation]], ...] = (
+    (re.compile(r"(?i)when\s+performing\s+(?:backup\s+)?delet"), frozenset({Operation.DELETE})),
+    (re.compile(r"(?i)\btype\s*[:=]?\s*2\b"), frozenset({Operation.DELETE})),
+    (re.compile(r"(?i)when\s+performing\s+backup\s+create/restore|\btype\s*[:=]?\s*1\b"), _BOTH),
+    (
+        re.compile(r"(?i)\b(?:delet(?:e|ing)\s+(?:the\s+)?backup|backup\s+rm)\b"),
+        frozenset({Operation.DELETE}),
+    ),
+)
+_NARROWER: tuple[tuple[re.Pattern[str], Operation], ...] = (
+    (
+        re.compile(
+            r"(?i)initiating\s+(?:full|incremental)\s+backup\s+restore|\bbackup\s+restore\b(?!d)|"
+            r"fail\w*\s+to\s+restore|restor(?:e|ing)\s+(?:the\s+)?(?:backup|volume)"
+        ),
+        Operation.RESTORE,
+    ),
+    (
+        re.compile(
+            r"(?i)fail\w*\s+to\s+(?:create\s+(?:a\s+)?)?backup\s+(?:the\s+)?snapshot|backup\s+create\b(?!/)"
+        ),
+        Operation.BACKUP,
+    ),
+)
+
+
+def find_complaints(text: str) -> tuple[Complaint, ...]:
+    """What a pasted message, log line or whole log says about locks, each lock once, in order.
+
+    Text without anything of the kind gives an empty tuple; nothing is guessed from a volume's name alone
+    unless it stands in a backup's URL.
+    """
+    text = text[:MAX_TEXT]
+    found: dict[tuple[str, str], Complaint] = {}
+    for line in _records(text):
+        for complaint in _in_line(line):
+            key = (complaint.volume, complaint.lock)
+            found[key] = _merge(found[key], complaint) if key in found else complaint
+            if len(found) >= MAX_COMPLAINTS:
+                return tuple(found.values())
+    return tuple(found.values())
+
+
+def _records(text: str) -> list[str]:
+    """The log lines of a text. A message that was wrapped by a terminal or a mail is one record: only a
+    line break inside a path would hurt, and is mended."""
+    mended = _BROKEN_PATH.sub(r"\1", text)
+    lines = [line for line in mended.splitlines() if line.strip()]
+    if len(lines) > 1 and not any(_PATH.search(line) and _lockish(line) for line in lines):
+        return [" ".join(lines)]
+    return lines
+
+
+def _lockish(line: str) -> bool:
+    return any(pattern.search(line) for _, pattern in _KINDS)
+
+
+def _in_line(line: str) -> list[Complaint]:
+    operations = _operations(line)
+    kind = next((kind for kind, pattern in _KINDS if pattern.search(line)), ComplaintKind.MENTIONED)
+    complaints = [
+        Complaint(kind, path["volume"], operations, path["lock"], _excerpt(line, path))
+        for path in _PATH.finditer(line)
+        if layout.shards(path["volume"]) == (path["one"], path["two"])
+    ]
+    if complaints:
+        return complaints
+    return [
+        Complaint(kind, url["volume"], operations, "", _excerpt(line, url))
+        for url in _URL_VOLUME.finditer(line)
+    ]
+
+
+def _operations(line: str) -> frozenset[Operation]:
+    known = next((found for pattern, found in _WORDS if pattern.search(line)), frozenset[Operation]())
+    narrower = {found for pattern, found in _NARROWER if pattern.search(line)}
+    if known == _BOTH or not known:
+        return frozenset(narrower) if len(narrower) == 1 else known
+    return known
+
+
+def _excerpt(line: str, around: re.Match[str]) -> str:
+    start, end = max(0, around.start() - 80), min(len(line), around.end() + 80)
+    cut = ("…" if start else "") + line[start:end].strip() + ("…" if end < len(line) else "")
+    return printable(" ".join(cut.split()), limit=500)
+
+
+def _merge(first: Complaint, second: Complaint) -> Complaint:
+    """The same lock spoken of twice (messages are wrapped in themselves): the more that is known wins."""
+    kind = second.kind if first.kind is ComplaintKind.MENTIONED else first.kind
+    narrower = [found for found in (first.operations, second.operations) if found]
+    operations = min(narrower, key=len) if narrower else frozenset[Operation]()
+    return Complaint(kind, first.volume, operations, first.lock, first.excerpt)
