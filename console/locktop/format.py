@@ -21,6 +21,12 @@ from backuplock.rules import State
 from backuplock.text import printable
 from locktop.rows import Row
 
+Part = tuple[str, str]
+"""A piece of a line: printable text, and the name of the tone it is shown in (`locktop.theme`)."""
+
+Line = list[Part]
+"""One line of a screen."""
+
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 NAME_LIMIT = 300
 """Characters that are kept of any one name for the screen."""

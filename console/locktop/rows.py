@@ -55,7 +55,7 @@ class Row:
         return bool(self.standing and self.standing.clashes)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Board:
     """All rows of one Snapshot, volume by volume.
 

@@ -1,0 +1,198 @@
+"""The application: wires the session to the screens, and leaves the terminal as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.app import App
+from textual.reactive import reactive
+
+from backuplock.clock import SECOND
+from backuplock.text import printable
+from locktop.format import ASCII, Glyphs, name, pick_glyphs
+from locktop.keys import bindings
+from locktop.messages import SessionReported
+from locktop.rows import Row
+from locktop.screens.details import DetailsScreen
+from locktop.screens.help import HelpScreen
+from locktop.screens.locks import LocksScreen
+from locktop.session import Event, Session, SnapshotArrived, SweepFailed, SweepProgress
+from locktop.status import Status
+from locktop.theme import DARK
+
+RATES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""Seconds between two looks at the store that `+` and `-` step through."""
+
+
+_WIDTHS: list[tuple[int, str]] = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
+_HEIGHTS: list[tuple[int, str]] = [(0, "-short"), (30, "-tall")]
+_NOTHING = Status("", "", read_only=True, mono_ns=0, wall_ns=0, interval_ns=0)
+
+
+class LocktopApp(App[int], inherit_bindings=False):
+    """The console on one session.
+
+    Args:
+        session: not yet started; the app starts and closes it.
+        read_only: nothing that writes is offered.
+        ascii_only: draw in plain ASCII; else the terminal's locale decides.
+        handle_signals: SIGTERM, SIGHUP and SIGINT end the app in good order.
+    """
+
+    TITLE = "locktop"
+    CSS_PATH = "styles/locktop.tcss"
+    BINDINGS: ClassVar = bindings("app")
+    ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
+
+    status: reactive[Status] = reactive(_NOTHING, always_update=True)
+    """What is known as of now. Screens watch it; nothing else tells them anything."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        read_only: bool = True,
+        ascii_only: bool = False,
+        handle_signals: bool = False,
+    ) -> None:
+        super().__init__()
+        self.session = session
+        self.glyphs: Glyphs = pick_glyphs(ascii_only=ascii_only)
+        self._handle_signals = handle_signals
+        self._progress: SweepProgress | None = None
+        self._progress_mono_ns = 0
+        self.register_theme(DARK)
+        self.theme = DARK.name
+        self.set_reactive(
+            LocktopApp.status, replace(_NOTHING, label=session.label, url=session.url, read_only=read_only)
+        )
+        self._refresh_status()
+
+    @property
+    def plain(self) -> bool:
+        """Whether everything is drawn in ASCII."""
+        return self.glyphs is ASCII
+
+    # -- life
+
+    def on_mount(self) -> None:
+        """Paint at once; the store is opened by the session's thread after that."""
+        self.push_screen(LocksScreen())
+        self.set_interval(1.0, self._refresh_status)
+        if self._handle_signals:
+            self._catch_signals()
+        self.call_after_refresh(self.session.start, self._hear)
+
+    def on_unmount(self) -> None:
+        """Nothing more is asked of the store."""
+        self.session.close()
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            loop.add_signal_handler(number, self._leave, 128 + number)
+
+    def _leave(self, code: int) -> None:
+        self.exit(return_code=code)
+
+    # -- session -> status
+
+    def _hear(self, event: Event) -> None:
+        """Called in the session's thread: hand over and return."""
+        self.post_message(SessionReported(event))
+
+    def on_session_reported(self, message: SessionReported) -> None:
+        """Take in what the session tells."""
+        event = message.event
+        match event:
+            case SnapshotArrived():
+                self._progress = None
+                self.status = replace(self._as_of_now(), board=event.board, failure=None)
+            case SweepFailed():
+                self._progress = None
+                self.status = replace(self._as_of_now(), failure=event)
+            case SweepProgress():
+                self._progress, self._progress_mono_ns = event, self.session.clock.mono_ns()
+                self._refresh_status()
+
+    def _refresh_status(self) -> None:
+        self.status = self._as_of_now()
+
+    def _as_of_now(self) -> Status:
+        session = self.session
+        began = session.sweeping_since_mono_ns
+        return replace(
+            self.status,
+            mono_ns=session.clock.mono_ns(),
+            wall_ns=session.clock.wall_ns(),
+            interval_ns=session.interval_ns,
+            paused=session.paused,
+            progress=self._progress,
+            heard_mono_ns=None if began is None else max(began, self._progress_mono_ns),
+        )
+
+    # -- what people do anywhere
+
+    def action_pause(self) -> None:
+        """Stop looking at the store, or go on."""
+        if self.session.paused:
+            self.session.resume()
+        else:
+            self.session.pause()
+        self._refresh_status()
+
+    def action_refresh_now(self) -> None:
+        """Look at once."""
+        self.session.refresh_now()
+
+    def action_rate(self, by: int) -> None:
+        """Look more often, or less."""
+        now = self.session.interval_ns / SECOND
+        if by > 0:
+            pace = max((rate for rate in RATES if rate < now), default=RATES[0])
+        else:
+            pace = min((rate for rate in RATES if rate > now), default=RATES[-1])
+        self.session.set_interval(pace)
+        self._refresh_status()
+
+    def action_help(self) -> None:
+        """Explain the keys of the view."""
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen("details" if isinstance(self.screen, DetailsScreen) else "locks"))
+
+    def action_redraw(self) -> None:
+        """Paint everything again."""
+        self.refresh(layout=True)
+
+    async def action_quit(self) -> None:
+        """Leave."""
+        self.exit(return_code=0)
+
+    def copy_key(self, row: Row | None) -> None:
+        """Put a row's key on the clipboard of the person's terminal, and say so."""
+        if row is None:
+            return
+        if row.lock is None:
+            self.notify("nothing to copy: this row is a volume, not a lock", markup=False, severity="warning")
+            return
+        # The key goes out as text that is safe to paste: it came from the store.
+        self.copy_to_clipboard(printable(row.key, limit=4096))
+        self.notify(f"copied {name(row.key)}", markup=False, timeout=3)
+
+
+def run(session: Session, *, read_only: bool = True, ascii_only: bool = False, mouse: bool = True) -> int:
+    """Show the console until a person leaves it; the exit code of the process.
+
+    A session that could not be closed in time is left with `session.abandoned` set.
+    """
+    app = LocktopApp(session, read_only=read_only, ascii_only=ascii_only, handle_signals=True)
+    try:
+        app.run(mouse=mouse)
+    finally:
+        session.close()
+    return app.return_code or 0

@@ -1,0 +1,315 @@
+"""One lock in words: what it is, what it blocks, until when, who waits, what Longhorn makes of it, and what
+to do.
+
+Pure: facts are lines of text with tones, made from a row, its board and the time.
+Source of the advice: how Longhorn's own code behaves, release 1.1.0 to 1.12.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backuplock.clock import SECOND, Span
+from backuplock.layout import BACKING_IMAGE
+from backuplock.model import Flaw, LockFile, LockType, Operation
+from backuplock.rules import LONGHORN, State, judge_as_longhorn, verdict
+from locktop.format import (
+    Glyphs,
+    Part,
+    age,
+    countdown,
+    name,
+    number,
+    owner_name,
+    plural,
+    short_seconds,
+    stops_label,
+    type_label,
+    type_words,
+    utc_near,
+)
+from locktop.rows import UNCERTAIN_NS, Board, Row, state_now, ttl_ns
+
+ALSO_SHOWN = 4
+"""Locks of the same volume that are listed one by one; the rest is counted."""
+
+FUTURE_NS = 2 * SECOND
+"""How far ahead of the store's clock a lock may be dated before that is worth a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A label and what is to be said under it."""
+
+    label: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a description needs beside the row: `now` on the store's clock, `local_now_ns` on this machine's
+    (Longhorn judges by its own), and the glyphs."""
+
+    board: Board
+    now: Span
+    local_now_ns: int
+    glyphs: Glyphs
+
+
+def describe(row: Row, view: View) -> list[Fact]:
+    """The facts about one row, most urgent first."""
+    if row.lock is None:
+        return _unread_volume(row)
+    facts = [
+        Fact("state", tuple(_state(row, row.lock, view))),
+        Fact("for", ((f"{type_words(row.lock.record)}", "text"), *_whose(row, view))),
+        Fact("blocks", tuple(_blocks(row, view))),
+        Fact("also here", tuple(_also(row, view))),
+        Fact("Longhorn", tuple(longhorn_differs(row, view))),
+        Fact("hint", ((_hint(row, row.lock, view), "strong" if row.clashing else "text"),)),
+    ]
+    return [fact for fact in facts if fact.parts]
+
+
+def summary(row: Row, view: View) -> list[Part]:
+    """The same in one line, for screens without room."""
+    dot = f" {view.glyphs.dot} "
+    known = row.claim and [(dot, "faint"), (name(row.claim), "dim")]
+    if row.lock is None:
+        return [("could not be read", "bad"), (": " + name(row.volume.problem), "text"), *(known or [])]
+    blocks = stops_label(row)
+    return [
+        (type_label(row.lock.record), "text"),
+        (dot, "faint"),
+        *_state(row, row.lock, view)[1:],
+        (dot, "faint"),
+        ("blocks nobody" if blocks == "-" else f"blocks {blocks}", "text"),
+        *(known or []),
+    ]
+
+
+def longhorn_differs(row: Row, view: View) -> list[Part]:
+    """Where Longhorn, on this machine's clock, reads the lock otherwise than we do, if it does."""
+    if row.lock is None or row.standing is None:
+        return []
+    theirs = judge_as_longhorn(row.volume.locks, view.local_now_ns)[row.key]
+    ours = row.standing
+    if bool(theirs.stops) == bool(ours.stops):
+        return []
+    if theirs.stops:
+        return [("still counts this lock, for by this machine's clock it has not ended", "late")]
+    if row.lock.flaw is Flaw.UNREADABLE:
+        return [("skips what it cannot read: it would go ahead beside this lock", "late")]
+    if row.lock.flaw is not None:
+        return [("ignores this file, for it cannot decode it; we count it until its lease has ended", "late")]
+    return [("ignores this lock, for by this machine's clock it has ended", "late")]
+
+
+def verdicts(row: Row, view: View) -> list[Fact]:
+    """What each operation on the row's volume would meet if it asked now."""
+    if row.volume.problem:
+        return [Fact("all", (("unknown: the volume could not be read", "bad"),))]
+    facts = []
+    for operation in Operation:
+        found = verdict(row.volume.locks, operation, view.now)
+        names = ", ".join(name(key.rpartition("/")[2].removesuffix(".lck")) for key in found.blockers[:3])
+        more = f" and {number(len(found.blockers) - 3)} more" if len(found.blockers) > 3 else ""
+        until = (
+            f", at the earliest until {utc_near(found.until_ns, view.now.middle)}" if found.until_ns else ""
+        )
+        if found.granted:
+            parts: tuple[Part, ...] = (("would be granted", "good"),)
+        elif found.granted is None:
+            parts = (("cannot be told", "unsure"), (f": {names}{more} may or may not count", "text"))
+        else:
+            parts = (("would be refused", "late"), (f" because of {names}{more}{until}", "text"))
+        facts.append(Fact(operation.value, parts))
+    return facts
+
+
+def _unread_volume(row: Row) -> list[Fact]:
+    return [
+        Fact("state", (("could not be read", "bad"), (": " + name(row.volume.problem), "text"))),
+        Fact("blocks", (("unknown: take it for locked", "text"),)),
+        Fact(
+            "hint",
+            (("check the permissions on the volume's folder; the next look will try again", "text"),),
+        ),
+    ]
+
+
+def _state(row: Row, lock: LockFile, view: View) -> list[Part]:
+    state = state_now(row, view.now)
+    shown: list[Part] = [(f"{view.glyphs.states[state]} {state.value.upper()}  ", state.value)]
+    if state is State.BAD and lock.record is None:
+        text = f"{lock.flaw.value}: {name(lock.reason)}" if lock.flaw else name(lock.reason)
+        return [*shown, (text, "text"), *_since(lock, view)]
+    left = ttl_ns(lock, view.now)
+    if left is None or lock.modified_ns is None:
+        return [*shown, ("its time is unknown", "text")]
+    since = age(view.now.middle - lock.modified_ns)
+    if state is State.STALE:
+        return [*shown, (f"ended {countdown(-left)} ago, last refresh {_when(lock, view)}", "text")]
+    if state is State.UNSURE:
+        return [*shown, (f"{_doubt(row, view)}; last refresh {_when(lock, view)}", "text")]
+    if state is State.WAITING:
+        return [*shown, (f"asked {since} ago, {_lapse(left)}", "text")]
+    return [*shown, (f"refreshed {since} ago, {_lapse(left)} unless refreshed", "text")]
+
+
+def _lapse(left: int) -> str:
+    return f"ends in {countdown(left)}" if left >= 0 else f"ended {countdown(-left)} ago"
+
+
+def _doubt(row: Row, view: View) -> str:
+    if row.state is not State.UNSURE:
+        return "would have ended by now, and nobody has looked since"
+    return f"may have ended: the store's clock is known to {short_seconds(view.now.error_ns)} only"
+
+
+def _since(lock: LockFile, view: View) -> list[Part]:
+    if lock.modified_ns is None:
+        return []
+    return [(f", written {_when(lock, view)}", "dim")]
+
+
+def _when(lock: LockFile, view: View) -> str:
+    modified = lock.modified_ns or 0
+    gone = view.now.middle - modified
+    ago = f"{age(gone)} ago" if gone >= 0 else f"{age(-gone)} ahead"
+    return f"{utc_near(modified, view.now.middle)} UTC ({ago})"
+
+
+def _whose(row: Row, view: View) -> list[Part]:
+    lock = row.lock
+    owner = lock.record.owner if lock and lock.record else None
+    gap: Part = ("   ", "text")
+    if owner is None:
+        return [gap, ("held by ", "dim"), ("unknown, Longhorn's locks name nobody", "dim")]
+    facts = [owner_name(owner), name(owner.user), name(owner.tool), name(owner.note)]
+    since = f", since {name(owner.acquired_at)}" if owner.acquired_at else ""
+    count = f", renewed {plural(owner.renewals, 'time')}" if owner.renewals else ""
+    return [gap, ("held by ", "dim"), (" ".join(filter(None, facts)) + since + count, "text")]
+
+
+def _blocks(row: Row, view: View) -> list[Part]:
+    standing, lock = row.standing, row.lock
+    if standing is None or lock is None:
+        return []
+    parts: list[Part] = []
+    if standing.clashes:
+        parts.append((f"FAILED to exclude {_names(standing.clashes)}, held as well. ", "alert"))
+    if not standing.stops:
+        return [*parts, ("nobody: it has ended", "text")]
+    what = stops_label(row)
+    who = "every operation" if what == "all" else what.replace(", ", " and ")
+    parts.append((f"{who} cannot start", "text"))
+    if standing.ends_ns is None:
+        parts.append((", until when is unknown", "text"))
+    else:
+        until = utc_near(standing.ends_ns, view.now.middle)
+        # What never held cannot be released, only run out.
+        ends = "if its holder dies now" if lock.record and lock.record.acquired else "unless it is granted"
+        parts.append((f" before {until} UTC {ends}", "text"))
+    if standing.blocks:
+        parts.append((f"; {_names(standing.blocks)} {_wait(len(standing.blocks))} for it", "waiting"))
+    if standing.blocked_by:
+        parts.append((f"; itself waits for {_names(standing.blocked_by)}", "waiting"))
+    return parts
+
+
+def _wait(count: int) -> str:
+    return "waits" if count == 1 else "wait"
+
+
+def _names(keys: Sequence[str]) -> str:
+    shown = [name(key.rpartition("/")[2].removesuffix(".lck")) for key in keys[:2]]
+    return ", ".join(shown) + (f" and {number(len(keys) - 2)} more" if len(keys) > 2 else "")
+
+
+def _also(row: Row, view: View) -> list[Part]:
+    others = [other for other in view.board.of_volume(row) if other.key != row.key]
+    parts: list[Part] = []
+    for other in others[:ALSO_SHOWN]:
+        state = state_now(other, view.now)
+        left = ttl_ns(other.lock, view.now)
+        parts.append((f"{view.glyphs.states[state]} ", state.value))
+        label = type_label(other.lock.record if other.lock else None)
+        parts.append(
+            (f"{label} {state.value.upper()} {countdown(left) if left is not None else '?'}   ", "text")
+        )
+    if len(others) > ALSO_SHOWN:
+        parts.append((f"and {number(len(others) - ALSO_SHOWN)} more   ", "dim"))
+    if row.volume.leftovers:
+        parts.append((f"{plural(len(row.volume.leftovers), 'leftover file')} that are no locks", "dim"))
+    return parts
+
+
+def _hint(row: Row, lock: LockFile, view: View) -> str:
+    ghost = (
+        ' The volume\'s folder holds only locks/: a ghost volume ("cannot find volume.cfg").'
+        if row.volume.ghost
+        else ""
+    )
+    return _advice(row, lock, view) + ghost
+
+
+def _advice(row: Row, lock: LockFile, view: View) -> str:
+    if row.clashing:
+        return "Two operations that exclude each other both hold a lock: stop one of them now."
+    if lock.modified_ns is not None and lock.modified_ns > view.now.hi + FUTURE_NS:
+        return "It is dated in the future and lives longer by just that much: a clock is wrong, fix it first."
+    state = state_now(row, view.now)
+    if state is State.BAD:
+        return _advice_bad(lock)
+    if state is State.WAITING:
+        return _advice_waiting(lock, view)
+    if state is State.HELD and lock.record and lock.record.type == LockType.DELETION:
+        return "Its holder lives. A deletion works block by block, minutes to many hours: wait, or find it."
+    if state is State.HELD and row.volume.name == BACKING_IMAGE:
+        return "Its holder lives. This one lock domain guards all backing images of the target."
+    if state is State.STALE and _clock_off(view) is not None:
+        return (
+            f"Ended by the store's clock, but this machine is {_clock_off(view)} off: fix the clocks first, "
+            "Longhorn's nodes may be off as well."
+        )
+    return _ADVICE[state]
+
+
+_ADVICE = {
+    State.HELD: "Its holder lives. Wait for it, or find it.",
+    State.LATE: "Missed a refresh: a slow store, or a hung or dead holder. Watch it; do not remove it.",
+    State.STALE: "Its holder is gone. Longhorn ignores the file and never cleans it up; it may be removed.",
+    State.UNSURE: "Alive or dead, it cannot be told yet. Do not remove it.",
+}
+
+
+def _advice_bad(lock: LockFile) -> str:
+    if lock.record is not None:
+        return (
+            "Longhorn writes no such type; while it lives it blocks backup, restore and deletion. Clean up."
+        )
+    if lock.flaw is Flaw.UNREADABLE:
+        return "What it says is unknown, so it counts as a lock. Check the permissions on it."
+    if lock.flaw is Flaw.IRREGULAR:
+        return "Not a file, so not followed. Find out who put it there."
+    return "Not a lock that Longhorn can read. Find out who wrote it, then clean up."
+
+
+def _advice_waiting(lock: LockFile, view: View) -> str:
+    gone = view.now.middle - (lock.modified_ns or 0)
+    if gone < 10 * SECOND:
+        return "A request inside its two seconds of waiting: nothing to do."
+    if gone < 30 * SECOND:
+        return "Should have been decided by now. Watch it."
+    end = utc_near((lock.modified_ns or 0) + LONGHORN.duration_ns, view.now.middle)
+    return (
+        "Died while asking, or may not delete its own file. It still blocks the other kind; "
+        f"it may be removed after {end} UTC."
+    )
+
+
+def _clock_off(view: View) -> str | None:
+    off = view.now.middle - view.local_now_ns
+    return age(abs(off)) if abs(off) > 30 * SECOND and view.now.error_ns < UNCERTAIN_NS else None

@@ -1,0 +1,110 @@
+"""The one table of keys: bindings, footer and help are made from it, so that they cannot disagree.
+
+A key never destroys in one place and navigates in another; dangerous actions are marked here, and in a
+read-only session they are not there at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding, BindingType
+
+Place = Literal["app", "locks", "details", "help"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing a person can do.
+
+    Attributes:
+        action: Textual's name of it, `move(1)`.
+        keys: Textual's names of the keys, separated by commas.
+        shown: the keys as people write them.
+        words: what it does, for the help.
+        group: heading in the help; those without one are not listed a second time.
+        place: where it works; `app` is everywhere.
+        footer: one or two words for the footer; empty keys are not shown there.
+        rank: which go first where the footer lacks room, 0 stays longest.
+        dangerous: it can destroy something; never bound in a read-only session.
+    """
+
+    action: str
+    keys: str
+    shown: str
+    words: str
+    group: str
+    place: Place
+    footer: str = ""
+    rank: int = 9
+    dangerous: bool = False
+
+
+KEYS: tuple[Key, ...] = (
+    Key("move(1)", "j,down", "j k", "down, up (arrows too)", "MOVE", "locks"),
+    Key("move(-1)", "k,up", "k", "", "", "locks"),
+    Key("move_page(0.5)", "ctrl+d", "^d ^u", "half a page", "MOVE", "locks"),
+    Key("move_page(-0.5)", "ctrl+u", "^u", "", "", "locks"),
+    Key("move_page(1)", "pagedown,ctrl+f", "pgdn pgup", "a page", "MOVE", "locks"),
+    Key("move_page(-1)", "pageup,ctrl+b", "pgup", "", "", "locks"),
+    Key("move_to('first')", "g,home", "g G", "first, last (home, end)", "MOVE", "locks"),
+    Key("move_to('last')", "G,end", "G", "", "", "locks"),
+    Key("filter", "slash", "/", "filter as you type", "FIND", "locks", "filter", 1),
+    Key("back", "escape", "esc", "clear filter, to the top", "FIND", "locks"),
+    Key("sort", "s", "s S", "next order, reverse", "FIND", "locks", "sort", 3),
+    Key("reverse", "S", "S", "", "", "locks"),
+    Key("names", "v", "v", "volume ids or claims first", "VIEW", "locks", "names", 6),
+    Key("details", "enter", "enter", "all about this lock", "VIEW", "locks", "details", 2),
+    Key("copy_key", "y", "y", "copy the lock's key", "VIEW", "locks", "copy key", 5),
+    Key("pause", "p", "p", "pause, go on", "LIVE", "app", "pause", 4),
+    Key("refresh_now", "r", "r", "look now", "LIVE", "app", "refresh", 7),
+    Key("rate(1)", "plus,equals_sign", "+ -", "look more, less often", "LIVE", "app"),
+    Key("rate(-1)", "minus", "-", "", "", "app"),
+    Key("help", "question_mark,f1", "?", "this help", "PROGRAM", "app", "help", 0),
+    Key("quit", "q,ctrl+q", "q", "quit", "PROGRAM", "app", "quit", 0),
+    Key("quit", "ctrl+c", "^c", "", "", "app"),
+    Key("suspend_process", "ctrl+z", "^z", "suspend to the shell", "PROGRAM", "app"),
+    Key("redraw", "ctrl+l", "^l", "draw anew", "PROGRAM", "app"),
+    Key("scroll(1)", "j,down", "j k", "scroll", "MOVE", "details", "scroll", 3),
+    Key("scroll(-1)", "k,up", "k", "", "", "details"),
+    Key("scroll_page(0.5)", "ctrl+d", "^d", "", "", "details"),
+    Key("scroll_page(-0.5)", "ctrl+u", "^u", "", "", "details"),
+    Key("scroll_page(1)", "pagedown,ctrl+f,space", "pgdn", "", "", "details"),
+    Key("scroll_page(-1)", "pageup,ctrl+b", "pgup", "", "", "details"),
+    Key("scroll_to('first')", "g,home", "g", "", "", "details"),
+    Key("scroll_to('last')", "G,end", "G", "", "", "details"),
+    Key("copy_key", "y", "y", "copy the lock's key", "VIEW", "details", "copy key", 2),
+    Key("back", "escape,backspace", "esc", "back to the table", "VIEW", "details", "back", 1),
+    Key("back", "escape,question_mark,f1,enter", "esc", "close", "", "help", "close", 0),
+    Key("scroll(1)", "j,down", "j", "", "", "help"),
+    Key("scroll(-1)", "k,up", "k", "", "", "help"),
+)
+
+PRIORITY_KEYS = frozenset({"ctrl+c", "ctrl+q", "ctrl+z", "ctrl+l"})
+"""Keys that work wherever the focus is, in a text field as well."""
+
+
+def bindings(place: Place, *, read_only: bool = True) -> list[BindingType]:
+    """Textual's bindings of one place."""
+    return [
+        Binding(single, key.action, key.words, show=False, priority=single in PRIORITY_KEYS)
+        for key in KEYS
+        if key.place == place and not (key.dangerous and read_only)
+        for single in key.keys.split(",")
+    ]
+
+
+def footer_keys(place: Place) -> list[Key]:
+    """What the footer of a place shows, in the order of the table, its own keys first."""
+    own = [key for key in KEYS if key.place == place and key.footer]
+    return own + [key for key in KEYS if key.place == "app" and key.footer]
+
+
+def help_groups(place: Place) -> dict[str, list[Key]]:
+    """What the help of a place lists, by group, in the order of the table."""
+    groups: dict[str, list[Key]] = {}
+    for key in KEYS:
+        if key.group and key.place in (place, "app"):
+            groups.setdefault(key.group, []).append(key)
+    return groups

@@ -1,0 +1,1 @@
+"""Screens: one a view. They turn the app's status into what their widgets show."""

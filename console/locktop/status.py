@@ -1,0 +1,247 @@
+"""What the console knows at one instant, and the lines that are said about it: header, counts, banner.
+
+Pure: a `Status` in, text and tones out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backuplock.clock import SECOND, Span
+from backuplock.rules import State
+from locktop.format import (
+    Glyphs,
+    Line,
+    Part,
+    name,
+    number,
+    plural,
+    rtt,
+    short_seconds,
+    signed_seconds,
+    utc_time,
+)
+from locktop.rows import Board
+from locktop.session import SweepFailed, SweepProgress
+
+HANG_NS = 5 * SECOND
+"""How long a sweep may say nothing before the banner does."""
+
+ORDER = (State.STALE, State.LATE, State.UNSURE, State.BAD, State.WAITING, State.HELD)
+"""States in the order of attention."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything the screens show, as of `mono_ns` and `wall_ns` of the session's clock.
+
+    `failure` is set while the last attempt failed; `board` then is of the last one that did not.
+    `heard_mono_ns` is when the running sweep was last heard of, None between sweeps.
+    """
+
+    label: str
+    url: str
+    read_only: bool
+    mono_ns: int
+    wall_ns: int
+    interval_ns: int
+    paused: bool = False
+    board: Board | None = None
+    failure: SweepFailed | None = None
+    progress: SweepProgress | None = None
+    heard_mono_ns: int | None = None
+
+    @property
+    def now(self) -> Span:
+        """The store's time; this machine's where nothing is known of it."""
+        if self.board is None:
+            return Span(self.wall_ns, self.wall_ns)
+        return self.board.snapshot.clock.at(self.mono_ns)
+
+    @property
+    def age_ns(self) -> int | None:
+        """How old the data is, counted from when the sweep began to read."""
+        if self.board is None:
+            return None
+        return max(0, self.mono_ns - self.board.snapshot.began_mono_ns)
+
+    @property
+    def silent_ns(self) -> int:
+        """For how long the running sweep has brought nothing."""
+        return 0 if self.heard_mono_ns is None else self.mono_ns - self.heard_mono_ns
+
+    @property
+    def hanging(self) -> bool:
+        """Whether the store takes suspiciously long to answer."""
+        return self.silent_ns >= HANG_NS
+
+    @property
+    def outdated(self) -> bool:
+        """Whether what is shown is of the past: the store fails or hangs."""
+        return self.board is not None and (self.failure is not None or self.hanging)
+
+
+def header(status: Status, glyphs: Glyphs, width: int) -> tuple[Line, Line]:
+    """The first line: left and right end. What matters least goes first as the width shrinks."""
+    left: Line = [(" locktop ", "brand"), (" ", "text")]
+    target = _target(status, width)
+    left += [(target, "strong"), ("  ", "text")]
+    left.append(("[RO]" if status.read_only else "[RW]", "dim" if status.read_only else "late"))
+    right = [*_pulse(status, glyphs), *_age(status)]
+    snapshot = status.board.snapshot if status.board else None
+    wide, full = width >= 84, width >= 110
+    if snapshot is not None:
+        delay = rtt(snapshot.rtt_ns)
+        right += [("   rtt " if wide else "  ", "dim"), (delay, "text")]
+    if snapshot is not None and wide:
+        right += _skew(status, glyphs, full)
+    if width < 100:
+        right += [(" ", "text"), *_short_counts(status, glyphs)]
+    elif snapshot is not None:
+        mark = "~" if snapshot.clock.source == "assumed" else ""
+        right += [("   UTC ", "dim"), (mark + utc_time(status.now.middle), "text")]
+    return left, [*right, (" ", "text")]
+
+
+def _target(status: Status, width: int) -> str:
+    label, url = status.label, status.url
+    if label in ("", url) or width < 110:
+        return label or url
+    return f"{label}  {url}"
+
+
+def _pulse(status: Status, glyphs: Glyphs) -> list[Part]:
+    if status.paused:
+        return [(f"{glyphs.paused} PAUSED", "waiting")]
+    pace = f" {_pace(status.interval_ns)}"
+    if status.failure is not None:
+        return [(f"{glyphs.warn} RETRY", "stale")]
+    return [(f"{glyphs.live} LIVE", "good"), (pace, "text")]
+
+
+def _pace(ns: int) -> str:
+    return f"{ns / SECOND:g}s"
+
+
+def _age(status: Status) -> list[Part]:
+    if status.age_ns is None:
+        return []
+    old = status.outdated or (not status.paused and status.age_ns > 3 * status.interval_ns + 10 * SECOND)
+    return [("   ", "text"), (f"{short_seconds(status.age_ns)} old", "stale" if old else "text")]
+
+
+def _skew(status: Status, glyphs: Glyphs, full: bool) -> list[Part]:
+    """Store time minus local time. The bar is shown where there is room, or where it is wide."""
+    if status.board is None:
+        return []
+    clock = status.board.snapshot.clock
+    if clock.source == "assumed":
+        return [("   skew ", "dim"), ("?", "unsure")]
+    off, bar = clock.skew(wall_ns=status.wall_ns, mono_ns=status.mono_ns)
+    tone = "late" if abs(off) > bar + 5 * SECOND else "text"
+    shown = signed_seconds(off)
+    if full or bar > 2 * SECOND:
+        shown += f" {glyphs.plus_minus}{short_seconds(bar)}"
+    return [("   skew ", "dim"), (shown, tone)]
+
+
+def _short_counts(status: Status, glyphs: Glyphs) -> list[Part]:
+    counts = status.board.counts if status.board else {}
+    return [
+        (f" {glyphs.states[state]}{number(counts[state])}", state.value)
+        for state in ORDER
+        if counts.get(state)
+    ]
+
+
+def counts(status: Status, glyphs: Glyphs) -> tuple[Line, Line]:
+    """The second line, left and right end: how many locks, and how many in each state."""
+    board = status.board
+    if board is None:
+        return [(" Locks", "key")], []
+    total = len(board.snapshot.by_key)
+    left: Line = [(" Locks", "key"), (f"   {number(total)}", "strong")]
+    volumes = len(board.snapshot.volumes)
+    left.append((f" on {number(board.locked)} of {plural(volumes, 'volume')}", "dim"))
+    ghosts = sum(volume.ghost for volume in board.snapshot.volumes) if volumes < 20_000 else 0
+    if ghosts:
+        left.append((f", {plural(ghosts, 'ghost')}", "dim"))
+    right: Line = []
+    for state in ORDER:
+        if board.counts.get(state):
+            right.append((f"{glyphs.states[state]} ", state.value))
+            right.append((f"{number(board.counts[state])} ", "strong" if state is not State.HELD else "text"))
+            right.append((f"{state.value}   ", "dim"))
+    return left, right
+
+
+def banner(status: Status, glyphs: Glyphs) -> Line:
+    """The line under the header while something is wrong; empty while nothing is."""
+    mark: Part = (f" {glyphs.warn} ", "alert")
+    if status.failure is not None:
+        return [mark, *_failure(status, status.failure)]
+    if status.hanging:
+        return [mark, (f"no answer for {short_seconds(status.silent_ns)}", "alert"), *_still(status)]
+    board = status.board
+    if board is None:
+        return []
+    problems = board.snapshot.problems
+    unread = sum(row.lock is None for row in board.rows if row.state is State.BAD)
+    if problems or unread:
+        count = len(problems) + unread
+        first = problems[0] if problems else "their rows say why"
+        what = f"{plural(count, 'part')} of the store could not be read, the picture is incomplete"
+        return [mark, (what, "alert"), (": " + name(first), "text")]
+    clashing = sum(row.clashing for row in board.rows)
+    if clashing:
+        return [mark, (f"exclusion has FAILED: {plural(clashing, 'lock')} held against each other", "alert")]
+    return []
+
+
+def _failure(status: Status, failure: SweepFailed) -> list[Part]:
+    left = failure.retry_at_mono_ns - status.mono_ns
+    if status.paused:
+        retry = "paused, r tries now"
+    elif left > 0:
+        retry = f"next try in {-(-left // SECOND)}s, r tries now"
+    else:
+        retry = "trying again"
+    return [(failure.line, "alert"), (f"   {retry}", "text"), *_still(status)]
+
+
+def _still(status: Status) -> list[Part]:
+    if status.age_ns is None:
+        return []
+    return [(f"   shown is what was {short_seconds(status.age_ns)} ago", "text")]
+
+
+def emptiness(status: Status, filter_text: str) -> list[Line]:
+    """What stands in place of the rows when there are none."""
+    board = status.board
+    if board is None and status.failure is not None:
+        return [[(status.failure.line, "alert")], [], [("q quits, r tries now", "dim")]]
+    if board is None:
+        done = status.progress
+        if done is None:
+            return [[("reading the store", "dim")]]
+        return [[(f"reading the store: {number(done.done)} of {plural(done.known, 'volume')}", "dim")]]
+    if board.rows and filter_text:
+        return [
+            [("no lock matches ", "text"), (name(filter_text), "strong")],
+            [],
+            [("esc clears the filter", "dim")],
+        ]
+    if not board.snapshot.store_present:
+        return [
+            [("no backupstore here: is the path right?", "strong")],
+            [],
+            [(f"{status.url} holds no folder named backupstore", "dim")],
+        ]
+    if not board.snapshot.complete:
+        return [[("no locks seen, but not everything could be read: absence proves nothing", "late")]]
+    volumes = plural(len(board.snapshot.volumes), "volume")
+    return [
+        [("no locks: every operation would be granted", "strong")],
+        [],
+        [(f"{volumes} looked at", "dim")],
+    ]

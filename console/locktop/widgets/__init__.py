@@ -1,0 +1,1 @@
+"""Widgets: each paints lines from values it is given and keeps no second truth."""

@@ -1,0 +1,108 @@
+"""The one-line bars: header, counts, banner, title rule, footer; and the sheet for tiny terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from locktop.format import Glyphs, Line
+from locktop.keys import Key
+from locktop.widgets.painted import Painted, cut, spread, width_of
+
+MIN_WIDTH, MIN_HEIGHT = 60, 12
+"""Below this nothing useful fits."""
+
+
+class Bar(Painted):
+    """One line: a left end that gives way, a right end that stays."""
+
+    can_focus = False
+
+    def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._glyphs = glyphs
+        self._left: Line = []
+        self._right: Line = []
+
+    def show(self, left: Line, right: Line | None = None) -> None:
+        """Replace what is shown; repaints only if it differs."""
+        if (left, right or []) != (self._left, self._right):
+            self._left, self._right = left, right or []
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The bar's only line."""
+        width = self.size.width
+        return self.paint(spread(self._left, self._right, width, self._glyphs.ellipsis), width)
+
+
+class HeaderBar(Bar):
+    """Target, mode, pulse, age of the data, round trip, skew, the store's time."""
+
+
+class CountsBar(Bar):
+    """How many locks in which state."""
+
+
+class Banner(Bar):
+    """What is wrong, while something is."""
+
+    def show(self, left: Line, right: Line | None = None) -> None:
+        """An empty line hides the banner."""
+        self.set_class(bool(left), "-shown")
+        super().show(left, right)
+
+
+class TitleRule(Bar):
+    """A rule with words at both ends."""
+
+    def render_line(self, y: int) -> Strip:
+        """Words on a thin line."""
+        rule, width = self._glyphs.rule, self.size.width
+        left = [(rule * 2 + " ", "faint"), *self._left, (" ", "faint")] if self._left else []
+        right = [(" ", "faint"), *self._right, (" " + rule * 2, "faint")] if self._right else []
+        left = cut(left, width - width_of(right) - 1, self._glyphs.ellipsis)
+        room = width - width_of(left) - width_of(right)
+        return self.paint([*left, (rule * max(0, room), "faint"), *right], width)
+
+
+class FooterBar(Painted):
+    """Keys and what they do, as many as fit; a click does the same."""
+
+    can_focus = False
+    _GAP: ClassVar[int] = 3
+
+    def __init__(self, keys: Sequence[Key]) -> None:
+        super().__init__()
+        self._keys = list(keys)
+
+    def render_line(self, y: int) -> Strip:
+        """The keys that fit, most important ones first to stay."""
+        width = self.size.width
+        gap = self._GAP if width >= 100 else 2
+        shown = sorted(self._keys, key=lambda key: key.rank)
+        while shown and sum(len(key.shown) + 1 + len(key.footer) + gap for key in shown) > width:
+            shown.pop()
+        kept = {(key.action, key.place) for key in shown}
+        segments = [Segment(" ")]
+        for key in self._keys:
+            if (key.action, key.place) in kept:
+                click = Style(meta={"@click": f"{'app' if key.place == 'app' else 'screen'}.{key.action}"})
+                segments.append(Segment(key.shown.split(" ")[0], self.ink("key") + click))
+                segments.append(Segment(f" {key.footer}", self.ink("dim") + click))
+                segments.append(Segment(" " * gap, self.ink("dim")))
+        return Strip(segments).adjust_cell_length(width)
+
+
+class TooSmall(Painted):
+    """One sentence instead of a screen that does not fit."""
+
+    def render_line(self, y: int) -> Strip:
+        """What there is, what is needed, the way out."""
+        size = self.app.size
+        text = f"terminal too small: have {size.width}x{size.height}, need {MIN_WIDTH}x{MIN_HEIGHT}, q quits"
+        return self.paint([(text, "text")] if y == 0 else [], self.size.width)

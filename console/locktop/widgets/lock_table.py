@@ -1,0 +1,225 @@
+"""The table of locks: one strip a visible line, a cursor that is a key.
+
+Rows come in whole and in order; cells are made when a line is painted and at no other time, so that ten
+thousand rows cost as much as thirty. Textual's own DataTable keeps cells and an index for a cursor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.style import Style
+from textual import events
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from backuplock.clock import Span
+from locktop.columns import Ctx, Layout, fit_columns, heading, natural_widths, row_parts
+from locktop.format import Glyphs, Line
+from locktop.messages import CursorMoved, DetailsRequested, TableScrolled
+from locktop.rows import Row
+from locktop.widgets.painted import Painted, cut, width_of, wrap
+
+
+class LockTable(ScrollView, Painted, can_focus=True):
+    """Locks, one a line, under a line of headings."""
+
+    # Textual inherits these along the first base only.
+    COMPONENT_CLASSES: ClassVar = Painted.COMPONENT_CLASSES
+
+    def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._glyphs = glyphs
+        self._rows: Sequence[Row] = ()
+        self._index: dict[str, int] = {}
+        self._cursor: str | None = None
+        self._anchored = False
+        self._ctx = Ctx(glyphs, Span(0, 0))
+        self._wanted: dict[str, int] = {}
+        self._hidden: frozenset[str] = frozenset()
+        self._layout: tuple[int, Layout] = (-1, ())
+        self._sort = ("attention", False)
+        self._outdated = False
+        self._instead: list[Line] = []
+
+    # -- what it is told
+
+    def show(self, rows: Sequence[Row], *, hidden: frozenset[str], instead: list[Line]) -> None:
+        """Show these rows in this order. The cursor stays on its lock, and that on its line of the screen;
+        if the lock is gone, the cursor stays where it was.
+
+        Args:
+            hidden: columns that have nothing to show.
+            instead: lines to show in place of rows if there are none.
+        """
+        before = self._position()
+        line = before - self.scroll_offset.y
+        was_visible = 0 <= line < self.page_rows
+        self._rows, self._instead = rows, instead
+        self._index = {row.key: place for place, row in enumerate(rows)}
+        self._wanted, self._hidden = natural_widths(rows), hidden
+        self._layout = (-1, ())
+        self._settle_cursor(before)
+        self.virtual_size = Size(self.size.width, len(rows) + 1)
+        if self._anchored and was_visible:
+            self.scroll_to(y=self._position() - line, animate=False, immediate=True, force=True)
+        self._clamp_scroll()
+        self.refresh()
+
+    def tick(self, now: Span, *, outdated: bool) -> None:
+        """Time has passed: the countdowns move, nothing else does."""
+        self._ctx = Ctx(self._glyphs, now, self._ctx.claims_first)
+        self._outdated = outdated
+        self.refresh()
+
+    def show_names(self, *, claims_first: bool) -> None:
+        """Volume ids first, or the names people know."""
+        self._ctx = Ctx(self._glyphs, self._ctx.now, claims_first)
+        self._layout = (-1, ())
+        self.refresh()
+
+    def mark_sort(self, sort: str, *, reverse: bool) -> None:
+        """Which column's heading tells the order."""
+        self._sort = (sort, reverse)
+        self.refresh()
+
+    # -- what it tells
+
+    @property
+    def cursor_row(self) -> Row | None:
+        """The row under the cursor."""
+        place = self._index.get(self._cursor or "")
+        return self._rows[place] if place is not None else None
+
+    @property
+    def claims_first(self) -> bool:
+        """Whether names people know stand in place of volume ids."""
+        return self._ctx.claims_first
+
+    @property
+    def page_rows(self) -> int:
+        """How many rows are in view."""
+        return max(1, self.size.height - 1)
+
+    @property
+    def in_view(self) -> tuple[int, int]:
+        """The first and last row in view, counted from 1."""
+        top = self.scroll_offset.y
+        return min(top + 1, len(self._rows)), min(top + self.page_rows, len(self._rows))
+
+    # -- the cursor
+
+    def move(self, by: int) -> None:
+        """Move the cursor by rows; it stops at the ends."""
+        self.move_to(self._position() + by)
+
+    def move_to(self, place: int) -> None:
+        """Put the cursor on a row by its place, and bring it into view; -1 is the last."""
+        if not self._rows:
+            return
+        last = len(self._rows) - 1
+        place = last if place > last else max(0, place)
+        self._anchored = True
+        self._set_cursor(self._rows[place].key)
+        top = self.scroll_offset.y
+        if place < top:
+            self.scroll_to(y=place, animate=False, immediate=True, force=True)
+        elif place >= top + self.page_rows:
+            self.scroll_to(y=place - self.page_rows + 1, animate=False, immediate=True, force=True)
+        self.refresh()
+
+    def move_to_last(self) -> None:
+        """Put the cursor on the last row."""
+        self.move_to(len(self._rows))
+
+    def release(self) -> None:
+        """Let go of the lock under the cursor: the cursor stays at the top, whatever comes there."""
+        self._anchored = False
+        self.scroll_to(y=0, animate=False, immediate=True, force=True)
+        self._settle_cursor(0)
+        self.refresh()
+
+    def _position(self) -> int:
+        return self._index.get(self._cursor or "", 0)
+
+    def _settle_cursor(self, before: int) -> None:
+        if not self._rows:
+            self._set_cursor(None)
+        elif not self._anchored:
+            self._set_cursor(self._rows[0].key)
+        elif self._cursor not in self._index:
+            self._set_cursor(self._rows[min(before, len(self._rows) - 1)].key)
+
+    def _set_cursor(self, key: str | None) -> None:
+        if key != self._cursor:
+            self._cursor = key
+            self.post_message(CursorMoved(key))
+
+    def _clamp_scroll(self) -> None:
+        most = max(0, len(self._rows) - self.page_rows)
+        if self.scroll_offset.y > most:
+            self.scroll_to(y=most, animate=False, immediate=True, force=True)
+
+    # -- what Textual asks
+
+    def render_line(self, y: int) -> Strip:
+        """Line 0 is the headings, the others are rows from the scroll offset on."""
+        width = self.size.width
+        if y == 0:
+            sort, reverse = self._sort
+            return self.paint(heading(self._columns(width), self._ctx, sort, reverse=reverse), width)
+        place = self.scroll_offset.y + y - 1
+        if place >= len(self._rows):
+            return self._paint_instead(y, width)
+        row = self._rows[place]
+        cursor = row.key == self._cursor
+        parts = row_parts(row, self._columns(width), self._ctx, cursor=cursor)
+        if self._outdated:
+            parts = [(text, "dim") for text, _ in parts]
+        base: Style | None = None
+        if cursor:
+            base = Style(bgcolor=self.get_component_rich_style("tone--cursor").bgcolor)
+        return self.paint(parts, width, base)
+
+    def _paint_instead(self, y: int, width: int) -> Strip:
+        if self._rows:
+            return Strip.blank(width)
+        lines = [line for parts in self._instead for line in wrap(parts, max(20, width - 8))]
+        at = y - max(2, (self.size.height - len(lines)) // 3)
+        if not 0 <= at < len(lines):
+            return Strip.blank(width)
+        shown = cut(lines[at], width, self._glyphs.ellipsis)
+        return self.paint([(" " * ((width - width_of(shown)) // 2), "text"), *shown], width)
+
+    def _columns(self, width: int) -> Layout:
+        if self._layout[0] != width:
+            self._layout = (width, fit_columns(width, self._wanted, self._hidden))
+        return self._layout[1]
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Tell when other rows come into view."""
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self.post_message(TableScrolled())
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Keep the cursor in view."""
+        self.virtual_size = Size(event.size.width, len(self._rows) + 1)
+        if self._anchored:
+            place = self._position()
+            top = self.scroll_offset.y
+            if not top <= place < top + self.page_rows:
+                self.move_to(place)
+        self._clamp_scroll()
+        self.post_message(TableScrolled())
+
+    def on_click(self, event: events.Click) -> None:
+        """A click selects, a double click opens."""
+        place = self.scroll_offset.y + event.y - 1
+        if event.y < 1 or place >= len(self._rows):
+            return
+        self.move_to(place)
+        if event.chain == 2:
+            self.post_message(DetailsRequested(self._rows[place].key))
