@@ -43,9 +43,14 @@ def read_lock(
 
 
 def folder_locks(volume: str, folder: str, listing: Listing) -> Iterator[LockFile]:
-    """Folders whose names are lock names: shown as flawed files, for Longhorn's listings name them too."""
+    """Folders whose names are lock names: shown as flawed files, for Longhorn's listings name them too.
+
+    One that stands among the listing's entries as well (a file system says it is irregular, an object
+    store may hold an object of that very name) is left to those: a key is shown once.
+    """
+    entries = {entry.name for entry in listing.entries}
     for name in listing.folders:
-        if layout.is_lock_file(name):
+        if layout.is_lock_file(name) and name not in entries:
             yield _flawed(volume, f"{folder}/{name}", Entry(name), Flaw.IRREGULAR, "it is a folder")
 
 
