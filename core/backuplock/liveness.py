@@ -1,0 +1,111 @@
+"""Is its holder alive, and how do we know: a verdict with its evidence, not a mere age.
+
+Three witnesses, none of them perfect: the store's clock against the file's time; this machine's clock against
+it; and our own watching, which needs no clock but a monotonic one. Having seen a file unchanged for a full
+lease counts most. The store's time may veto that; alone it condemns nobody, for it may be wrong.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from backuplock.clock import SECOND, Span
+from backuplock.model import LockFile
+from backuplock.rules import LONGHORN, Timing, expired
+from backuplock.watch import Track
+
+
+class Life(enum.StrEnum):
+    """What we make of a lock's holder."""
+
+    LIVE = "live"
+    LATE = "late"
+    STALE = "stale"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """A verdict on a lock's holder, and why: each reason one short clause for people, the weightiest first.
+
+    `condemned_by` names the witnesses that say it is dead: some of "own observation", "store clock",
+    "local clock".
+    """
+
+    life: Life
+    reasons: tuple[str, ...]
+    condemned_by: tuple[str, ...] = ()
+
+
+def liveness(
+    lock: LockFile,
+    track: Track | None,
+    *,
+    store_now: Span,
+    local_now_ns: int,
+    mono_now_ns: int,
+    timing: Timing = LONGHORN,
+) -> Liveness:
+    """Judge one lock.
+
+    Args:
+        track: what our own watching has seen of it; None if it was never seen before.
+        store_now: the store's time now, with its error bar.
+        local_now_ns: this machine's wall clock now. mono_now_ns: its monotonic clock.
+    """
+    if lock.modified_ns is None or lock.record is None:
+        return Liveness(Life.UNKNOWN, (f"its content could not be read: {lock.reason or lock.flaw}",))
+    by_store = expired(lock.modified_ns, store_now, timing)
+    by_local = local_now_ns - lock.modified_ns > timing.duration_ns
+    watched = track.unchanged_ns if track is not None else 0
+    by_us = watched > timing.duration_ns
+    seen = _seen(track, mono_now_ns)
+    age = _seconds(store_now.middle - lock.modified_ns)
+    witnesses = tuple(
+        name
+        for name, says in (
+            ("own observation", by_us),
+            ("store clock", by_store is True),
+            ("local clock", by_local),
+        )
+        if says
+    )
+    if by_us and by_store is False:
+        return Liveness(
+            Life.UNKNOWN,
+            (f"unchanged for {_seconds(watched)} s under our eyes, yet {age} s old on the store's clock",),
+            witnesses,
+        )
+    if by_us:
+        return Liveness(
+            Life.STALE, (f"nobody wrote it for {_seconds(watched)} s under our eyes", *seen), witnesses
+        )
+    if by_store is None:
+        bar = f"the store's clock is known to {_seconds(store_now.error_ns)} s only"
+        return Liveness(Life.UNKNOWN, (bar, *seen), witnesses)
+    if by_store and not by_local:
+        why = f"{age} s old on the store's clock, but not on this machine's: the clocks disagree"
+        return Liveness(Life.UNKNOWN, (why, *seen), witnesses)
+    if by_store:
+        why = f"last written {age} s ago on the store's clock and on this machine's"
+        return Liveness(Life.STALE, (why, *seen), witnesses)
+    late = store_now.middle - lock.modified_ns > timing.refresh_ns + timing.slack_ns
+    if late:
+        missed = max(1, (store_now.middle - lock.modified_ns - timing.slack_ns) // timing.refresh_ns)
+        return Liveness(Life.LATE, (f"missed {missed} refresh{'es' if missed > 1 else ''}", *seen), witnesses)
+    return Liveness(Life.LIVE, (f"written {age} s ago", *seen), witnesses)
+
+
+def _seen(track: Track | None, mono_now_ns: int) -> tuple[str, ...]:
+    if track is None:
+        return ("seen for the first time",)
+    since = _seconds(mono_now_ns - track.first_seen_mono)
+    if track.refreshes:
+        times = "refresh" if track.refreshes == 1 else "refreshes"
+        return (f"{track.refreshes} {times} seen in {since} s of watching",)
+    return (f"no refresh seen in {since} s of watching",)
+
+
+def _seconds(ns: int) -> int:
+    return round(ns / SECOND)
