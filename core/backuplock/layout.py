@@ -65,7 +65,7 @@ def lock_key(volume: str, name: str) -> str:
     """
     if not _STEM.fullmatch(name):
         raise Malformed(
-            f"lock name {name[:80]!r} is not one Longhorn would see",
+            f"lock name {name[:80]!a} is not one Longhorn would see",
             advice="use letters, digits, '_', '.', '-', two or more, the first a letter or digit",
         )
     return f"{locks_folder(volume)}/{name}{LOCK_SUFFIX}"
@@ -96,8 +96,8 @@ def check_volume_name(volume: str) -> None:
         Malformed: naming the volume and the rule.
     """
     if not _VOLUME.fullmatch(volume) or len(volume) > 253:
-        shown = volume if len(volume) <= 80 else volume[:79] + "…"
+        shown = volume if len(volume) <= 80 else volume[:77] + "..."
         raise Malformed(
-            f"{shown!r} is not a volume name",
+            f"{shown!a} is not a volume name",
             advice="use letters, digits, '_', '.', '-', the first a letter or digit, 253 at most",
         )
