@@ -518,6 +518,32 @@ def test_one_stale_handle_is_asked_again(store: FilesystemStore, monkeypatch: py
     assert blob.body == b"x"
 
 
+@pytest.mark.parametrize("changes", [1, 1000])
+def test_a_file_rewritten_in_place_while_it_is_read(
+    root: Path, store: FilesystemStore, monkeypatch: pytest.MonkeyPatch, changes: int
+) -> None:
+    """Nobody should write so, but then the body and the time belong to no one version."""
+    store.put(KEY, b"old")
+    whole, changed = files._read_up_to, []
+
+    def read_then_change(fd: int, size: int) -> bytes:
+        body = whole(fd, size)
+        if len(changed) < changes:
+            changed.append(fd)
+            (root / KEY).write_bytes(b"new")
+            os.utime(root / KEY, ns=(0, len(changed)))
+        return body
+
+    monkeypatch.setattr(files, "_read_up_to", read_then_change)
+    if changes > 1:
+        with pytest.raises(Unreachable, match="kept changing"):
+            store.read(KEY)
+        return
+    blob = store.read(KEY)
+    assert blob is not None
+    assert (blob.body, blob.modified_ns) == (b"new", 1)
+
+
 def test_a_failed_put_leaves_nothing(
     root: Path, store: FilesystemStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
