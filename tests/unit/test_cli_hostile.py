@@ -51,8 +51,9 @@ def odd(tmp_path: Path) -> Path:
 def listed(root: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, object]]:
     """The locks of `ls --json` by name."""
     assert cli.main(["ls", "--json", "--all", str(root)]) == ExitCode.OK
-    found = {lock["lock"]: lock for lock in json.loads(out := capsys.readouterr().out)["locks"]}
-    assert len(found) == len(json.loads(out)["locks"])
+    locks = json.loads(capsys.readouterr().out)["locks"]
+    found = {lock["lock"]: lock for lock in locks}
+    assert len(found) == len(locks)
     return found
 
 

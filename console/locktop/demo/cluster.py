@@ -85,7 +85,7 @@ class Cluster:
         while True:
             self._reap()
             self._happen()
-            self._sleep(self._rng.uniform(1.2, 3.5))
+            self._sleep(self._rng.uniform(0.8, 2.8))
 
     def end(self) -> None:
         """End every client, at once."""
@@ -109,8 +109,9 @@ class Cluster:
 
     def _happen(self) -> None:
         chance = self._rng.random()
-        if chance < 0.1 and len(self._corpses) < MOST_CORPSES:
-            self._kill_one()
+        mortal = [pid for pid, client in self._clients.items() if client.mortal]
+        if chance < 0.1 and mortal and len(self._corpses) < MOST_CORPSES:
+            self._kill(self._rng.choice(mortal))
         elif chance < 0.15 and len(self._corpses) >= MOST_CORPSES:
             self._tidy_one()
         elif chance < 0.4 or len(self._clients) >= MOST_CLIENTS:
@@ -131,11 +132,11 @@ class Cluster:
 
     def _contend(self) -> None:
         """Somebody asks for what is taken, and is refused."""
-        if not self._clients:
+        taken = [client for client in self._clients.values() if client.volume != layout.BACKING_IMAGE]
+        if not taken:
+            self._work()
             return
-        client = self._rng.choice(list(self._clients.values()))
-        if client.volume == layout.BACKING_IMAGE:
-            return
+        client = self._rng.choice(taken)
         deleting = client.type is LockType.DELETION
         self._operate(client.volume, Operation.BACKUP if deleting else Operation.DELETE, 10)
 
@@ -143,12 +144,8 @@ class Cluster:
         client = _Client(volume, operation.lock_type, True)
         self._start(client, lambda world: operate(world, volume, operation, lasts_s=lasts_s))
 
-    def _kill_one(self) -> None:
+    def _kill(self, pid: int) -> None:
         """A node goes down: its client leaves its lock as it is."""
-        mortal = [pid for pid, client in self._clients.items() if client.mortal]
-        if not mortal:
-            return
-        pid = self._rng.choice(mortal)
         volume = self._clients.pop(pid).volume
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
