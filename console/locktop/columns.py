@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from backuplock.clock import Span
+from backuplock.clock import SECOND, Span
 from backuplock.rules import State
 from locktop.format import (
     Glyphs,
@@ -77,7 +77,8 @@ def _ttl(row: Row, ctx: Ctx) -> Part:
     left = ttl_ns(row.lock, ctx.now)
     if left is None:
         return ("?" if row.lock else "-", "dim")
-    mark = "~" if ctx.uncertain else ""
+    # From an hour on the error is below what is shown.
+    mark = "~" if ctx.uncertain and abs(left) < 3_600 * SECOND else ""
     state = state_now(row, ctx.now)
     return (mark + countdown(left), state.value if state in _COLOURED else "text")
 
@@ -104,7 +105,8 @@ def _blocks(row: Row, ctx: Ctx) -> Part:
     stops = stops_label(row)
     waits = len(row.standing.blocks) if row.standing else 0
     if waits:
-        return (f"{stops}  {ctx.glyphs.states[State.WAITING]} {waits}", "waiting")
+        # The count stands first: it must not be what a narrow screen cuts off.
+        return (f"{ctx.glyphs.states[State.WAITING]}{waits} {stops}", "waiting")
     return (stops, "dim" if stops == "-" else "text")
 
 
@@ -125,10 +127,10 @@ _COLOURED = (State.STALE, State.LATE, State.UNSURE, State.BAD, State.WAITING)
 
 COLUMNS: tuple[Column, ...] = (
     Column("volume", "VOLUME", _volume, 16, 40, elastic=True, middle=True),
-    Column("claim", "CLAIM", _claim, 16, 30, keeps=36, elastic=True, middle=True),
+    Column("claim", "CLAIM", _claim, 24, 30, keeps=36, elastic=True, middle=True),
     Column("type", "TYPE", _type, 8, 8, keeps=16),
     Column("state", "STATE", _state, 7, 7, keeps=38),
-    Column("ttl", "TTL", _ttl, 8, 8, keeps=0, right=True),
+    Column("ttl", "TTL", _ttl, 7, 7, keeps=0, right=True),
     Column("owner", "OWNER", _owner, 10, 22, keeps=38),
     Column("age", "AGE", _age, 7, 7, keeps=38, right=True),
     Column("lock", "LOCK", _lock, 21, 21, keeps=40, middle=True),

@@ -49,7 +49,6 @@ class Glyphs:
     live: str
     paused: str
     warn: str
-    branch: str
 
 
 UNICODE = Glyphs(
@@ -59,7 +58,7 @@ UNICODE = Glyphs(
         State.LATE: "◐",
         State.STALE: "▲",
         State.BAD: "?",
-        State.UNSURE: "◌",
+        State.UNSURE: "◇",
     },
     cursor="▌",
     ellipsis="…",
@@ -73,7 +72,6 @@ UNICODE = Glyphs(
     live="●",
     paused="‖",
     warn="▲",
-    branch="└",
 )
 
 ASCII = Glyphs(
@@ -97,7 +95,6 @@ ASCII = Glyphs(
     live="*",
     paused="=",
     warn="!",
-    branch="`",
 )
 
 

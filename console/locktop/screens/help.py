@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -19,12 +20,12 @@ COLUMN = 38
 """Cells of one of the two columns."""
 
 MEANINGS = {
-    State.HELD: "acquired and refreshed on time",
-    State.WAITING: "asks, not acquired",
-    State.LATE: "missed a refresh: watch it",
-    State.STALE: "ended: its holder is gone",
-    State.UNSURE: "ended or not, it cannot be told",
-    State.BAD: "unreadable, or of unknown type",
+    State.STALE: "ended, its holder is gone",
+    State.LATE: "missed a refresh",
+    State.UNSURE: "ended or not: unknown",
+    State.BAD: "unreadable or odd type",
+    State.WAITING: "asks, is not granted yet",
+    State.HELD: "granted, refreshed in time",
 }
 
 
@@ -67,25 +68,26 @@ class HelpScreen(Sheet):
 
 
 def help_lines(place: Place, glyphs: Glyphs, *, read_only: bool) -> list[Line]:
-    """The whole sheet, 80 cells wide at most."""
-    groups = list(help_groups(place).items())
-    heights = [len(keys) + 2 for _, keys in groups]
-    left: list[Line] = []
-    right: list[Line] = []
-    for (title, keys), height in zip(groups, heights, strict=True):
-        # The shorter column takes the next group, once the first holds half.
-        side = left if len(left) + height // 2 <= sum(heights) / 2 else right
-        side += [*_group(title, keys), []]
-    lines: list[Line] = [[]]
-    for place_ in range(max(len(left), len(right))):
-        first = left[place_] if place_ < len(left) else []
-        second = right[place_] if place_ < len(right) else []
+    """The whole sheet: 80 cells wide, and 23 lines at most so that it fits under its title."""
+    groups = [_group(title, keys) for title, keys in help_groups(place).items()]
+    left, right = min(
+        ((_stack(groups[:cut]), _stack(groups[cut:])) for cut in range(1, len(groups))),
+        key=lambda sides: max(map(len, sides)),
+    )
+    lines: list[Line] = []
+    for at in range(max(len(left), len(right))):
+        first = left[at] if at < len(left) else []
+        second = right[at] if at < len(right) else []
         pad = COLUMN - sum(cell_len(text) for text, _ in first)
         lines.append([*first, (" " * max(1, pad), "text"), *second])
-    return lines + _states(glyphs) + _closing(read_only=read_only)
+    return [*lines, [], *_states(glyphs), [], *_closing(read_only=read_only)]
 
 
-def _group(title: str, keys: list[Key]) -> list[Line]:
+def _stack(groups: Sequence[list[Line]]) -> list[Line]:
+    return [line for at, group in enumerate(groups) for line in ([[], *group] if at else group)]
+
+
+def _group(title: str, keys: Sequence[Key]) -> list[Line]:
     return [
         [(f"  {title}", "dim")],
         *([(f"  {key.shown:<10}", "key"), (key.words, "text")] for key in keys),
@@ -95,23 +97,21 @@ def _group(title: str, keys: list[Key]) -> list[Line]:
 def _states(glyphs: Glyphs) -> list[Line]:
     lines: list[Line] = [[("  STATES", "dim")]]
     pairs = list(MEANINGS.items())
-    for first, second in zip(pairs[::2], pairs[1::2], strict=True):
+    half = len(pairs) // 2
+    for row in zip(pairs[:half], pairs[half:], strict=True):
         line: Line = []
-        for state, words in (first, second):
+        for state, words in row:
             text = f"{state.value:<8}{words}"
-            line += [
-                (f"  {glyphs.states[state]} ", state.value),
-                (f"{text:<{COLUMN - 4}}"[: COLUMN + 8], "text"),
-            ]
+            line += [(f"  {glyphs.states[state]} ", state.value), (f"{text:<{COLUMN - 4}}", "text")]
         lines.append(line)
     return lines
 
 
 def _closing(*, read_only: bool) -> list[Line]:
-    mode = "Read-only: nothing here writes to the store." if read_only else ""
-    return [
-        [],
-        [("  TTL      time until a lock ends unless refreshed; ~ where clocks are unsure", "dim")],
-        [("  BLOCKS   what cannot start because of it, and how many wait for it", "dim")],
-        [(f"  {mode}", "dim")],
+    lines: list[Line] = [
+        [("  TTL ", "dim"), ("until it ends unless refreshed, ~ where clocks are unsure", "text")],
+        [("  BLOCKS NOW ", "dim"), ("what cannot start because of it, and how many wait", "text")],
     ]
+    if read_only:
+        lines.append([("  [RO] ", "dim"), ("read-only: nothing here writes to the store", "text")])
+    return lines

@@ -9,8 +9,8 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 
 from backuplock.clock import SECOND
+from locktop.describe import Fact, describe, summary, verdicts
 from locktop.describe import View as Seen
-from locktop.describe import describe, summary
 from locktop.filters import Filter, arrange, held_still
 from locktop.format import Line, name, number
 from locktop.keys import bindings, footer_keys
@@ -109,7 +109,7 @@ class LocksScreen(View):
         if self._filter.text:
             left += [("   matching ", "dim"), (name(self._filter.text), "key")]
         if self._board is not None and self._holding(status):
-            left += [(f"   {glyphs.branch} order held", "waiting")]
+            left += [(f"   {glyphs.paused} order held", "waiting")]
         first, last = self.query_one(LockTable).in_view
         total, shown = len(self._order), len(self._visible)
         right: Line = []
@@ -133,7 +133,8 @@ class LocksScreen(View):
             title += [("  ", "text"), (name(row.volume.names.workload), "dim")]
         if row.name:
             title += [("  ", "text"), (name(row.name), "dim")]
-        pane.show(title, describe(row, seen), summary(row, seen))
+        more = [Fact("if asked now", ()), *verdicts(row, seen)] if pane.size.height > 20 else ()
+        pane.show(title, describe(row, seen), summary(row, seen), more)
 
     # -- what people do
 

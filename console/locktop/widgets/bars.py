@@ -88,14 +88,15 @@ class FooterBar(Painted):
         while shown and sum(len(key.shown) + 1 + len(key.footer) + gap for key in shown) > width:
             shown.pop()
         kept = {(key.action, key.place) for key in shown}
-        segments = [Segment(" ")]
+        base = Style(bgcolor=self.rich_style.bgcolor)
+        segments = [Segment(" ", base)]
         for key in self._keys:
             if (key.action, key.place) in kept:
                 click = Style(meta={"@click": f"{'app' if key.place == 'app' else 'screen'}.{key.action}"})
-                segments.append(Segment(key.shown.split(" ")[0], self.ink("key") + click))
-                segments.append(Segment(f" {key.footer}", self.ink("dim") + click))
-                segments.append(Segment(" " * gap, self.ink("dim")))
-        return Strip(segments).adjust_cell_length(width)
+                segments.append(Segment(key.shown.split(" ")[0], self.ink("key") + base + click))
+                segments.append(Segment(f" {key.footer}", self.ink("dim") + base + click))
+                segments.append(Segment(" " * gap, self.ink("dim") + base))
+        return Strip(segments).adjust_cell_length(width, base)
 
 
 class TooSmall(Painted):

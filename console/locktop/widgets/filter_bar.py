@@ -19,6 +19,7 @@ class FilterBar(Horizontal):
         """The prompt and the field."""
         yield Label("/", markup=False)
         yield Input(compact=True, select_on_focus=False, id="filter")
+        yield Label("enter keeps it, esc clears it", markup=False, id="filter-hint")
 
     def open(self) -> None:
         """Show the field and type into it."""

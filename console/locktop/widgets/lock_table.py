@@ -35,7 +35,7 @@ class LockTable(ScrollView, Painted, can_focus=True):
         self._rows: Sequence[Row] = ()
         self._index: dict[str, int] = {}
         self._cursor: str | None = None
-        self._anchored = False
+        self._chosen = False
         self._ctx = Ctx(glyphs, Span(0, 0))
         self._wanted: dict[str, int] = {}
         self._hidden: frozenset[str] = frozenset()
@@ -63,7 +63,7 @@ class LockTable(ScrollView, Painted, can_focus=True):
         self._layout = (-1, ())
         self._settle_cursor(before)
         self.virtual_size = Size(self.size.width, len(rows) + 1)
-        if self._anchored and was_visible:
+        if self._chosen and was_visible:
             self.scroll_to(y=self._position() - line, animate=False, immediate=True, force=True)
         self._clamp_scroll()
         self.refresh()
@@ -116,14 +116,17 @@ class LockTable(ScrollView, Painted, can_focus=True):
         self.move_to(self._position() + by)
 
     def move_to(self, place: int) -> None:
-        """Put the cursor on a row by its place, and bring it into view; -1 is the last."""
+        """Put the cursor on a row by its place, or the end beyond which that is, and bring it into view."""
         if not self._rows:
             return
         last = len(self._rows) - 1
         place = last if place > last else max(0, place)
-        self._anchored = True
+        self._chosen = True
         self._set_cursor(self._rows[place].key)
         top = self.scroll_offset.y
+        if self.size.height < 2:
+            # Not laid out yet: `on_resize` follows.
+            return
         if place < top:
             self.scroll_to(y=place, animate=False, immediate=True, force=True)
         elif place >= top + self.page_rows:
@@ -136,7 +139,7 @@ class LockTable(ScrollView, Painted, can_focus=True):
 
     def release(self) -> None:
         """Let go of the lock under the cursor: the cursor stays at the top, whatever comes there."""
-        self._anchored = False
+        self._chosen = False
         self.scroll_to(y=0, animate=False, immediate=True, force=True)
         self._settle_cursor(0)
         self.refresh()
@@ -147,7 +150,7 @@ class LockTable(ScrollView, Painted, can_focus=True):
     def _settle_cursor(self, before: int) -> None:
         if not self._rows:
             self._set_cursor(None)
-        elif not self._anchored:
+        elif not self._chosen:
             self._set_cursor(self._rows[0].key)
         elif self._cursor not in self._index:
             self._set_cursor(self._rows[min(before, len(self._rows) - 1)].key)
@@ -166,7 +169,8 @@ class LockTable(ScrollView, Painted, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Line 0 is the headings, the others are rows from the scroll offset on."""
-        width = self.size.width
+        # The last cell stays free beside a scrollbar.
+        width = self.scrollable_content_region.width
         if y == 0:
             sort, reverse = self._sort
             return self.paint(heading(self._columns(width), self._ctx, sort, reverse=reverse), width)
@@ -185,17 +189,17 @@ class LockTable(ScrollView, Painted, can_focus=True):
 
     def _paint_instead(self, y: int, width: int) -> Strip:
         if self._rows:
-            return Strip.blank(width)
+            return self.paint([], width)
         lines = [line for parts in self._instead for line in wrap(parts, max(20, width - 8))]
         at = y - max(2, (self.size.height - len(lines)) // 3)
         if not 0 <= at < len(lines):
-            return Strip.blank(width)
+            return self.paint([], width)
         shown = cut(lines[at], width, self._glyphs.ellipsis)
         return self.paint([(" " * ((width - width_of(shown)) // 2), "text"), *shown], width)
 
     def _columns(self, width: int) -> Layout:
         if self._layout[0] != width:
-            self._layout = (width, fit_columns(width, self._wanted, self._hidden))
+            self._layout = (width, fit_columns(width - 1, self._wanted, self._hidden))
         return self._layout[1]
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -207,7 +211,7 @@ class LockTable(ScrollView, Painted, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         """Keep the cursor in view."""
         self.virtual_size = Size(event.size.width, len(self._rows) + 1)
-        if self._anchored:
+        if self._chosen:
             place = self._position()
             top = self.scroll_offset.y
             if not top <= place < top + self.page_rows:

@@ -89,10 +89,10 @@ class Painted(Widget):
         return self.get_component_rich_style(f"tone--{tone}", partial=True)
 
     def paint(self, parts: Iterable[Part], width: int, base: Style | None = None) -> Strip:
-        """One strip of exactly `width` cells."""
-        segments = [
-            Segment(text, self.ink(tone) if base is None else self.ink(tone) + base) for text, tone in parts
-        ]
+        """One strip of exactly `width` cells; `base` gives another background than the widget's."""
+        # Textual leaves the background of lines that a widget paints to the widget.
+        base = base or Style(bgcolor=self.rich_style.bgcolor)
+        segments = [Segment(text, self.ink(tone) + base) for text, tone in parts]
         return Strip(segments).adjust_cell_length(width, base)
 
     def paint_line(self, lines: Sequence[Line], y: int) -> Strip:

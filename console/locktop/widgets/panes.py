@@ -39,11 +39,13 @@ class DetailPane(Painted):
         self._title: Line = []
         self._facts: Sequence[Fact] = ()
         self._summary: Line = []
+        self._more: Sequence[Fact] = ()
 
-    def show(self, title: Line, facts: Sequence[Fact], summary: Line) -> None:
-        """Replace what is shown."""
-        if (title, facts, summary) != (self._title, self._facts, self._summary):
-            self._title, self._facts, self._summary = title, facts, summary
+    def show(self, title: Line, facts: Sequence[Fact], summary: Line, more: Sequence[Fact] = ()) -> None:
+        """Replace what is shown; `more` follows after a blank line where there is plenty of room."""
+        shown = (title, facts, summary, more)
+        if shown != (self._title, self._facts, self._summary, self._more):
+            self._title, self._facts, self._summary, self._more = shown
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -64,6 +66,9 @@ class DetailPane(Painted):
     def _lines(self, width: int, height: int) -> list[Line]:
         """All facts if they fit; else the ones at the end give way to the last, which is the hint."""
         lines = fact_lines(self._facts, width)
+        more = fact_lines(self._more, width)
+        if more and len(lines) + len(more) < height:
+            return [*lines, [], *more]
         if len(lines) <= height or not self._facts:
             return lines
         hint = fact_lines(self._facts[-1:], width)
