@@ -34,7 +34,6 @@ class MemoryStore:
         self._clock = clock or SystemClock()
         self._objects: dict[str, _Object] = {}
         self._lock = threading.Lock()
-        self._puts = 0
         self.url = url
         self.capabilities = Capabilities(
             kind="memory",
@@ -94,6 +93,12 @@ class MemoryStore:
             if if_match is not None and found is not None and found.etag != if_match:
                 raise Conflict(f"{key} is not the version that was expected")
             self._objects.pop(key, None)
+
+    def plant(self, key: str, body: bytes, modified_ns: int) -> None:
+        """Put an object there as if it had been written at `modified_ns`, for replay and simulation."""
+        etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        with self._lock:
+            self._objects[key] = _Object(bytes(body), modified_ns, etag)
 
     def close(self) -> None:
         """Nothing is held."""
