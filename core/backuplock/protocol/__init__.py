@@ -23,7 +23,7 @@ What a driver does:
   so may end a sleep early; while a request is under way, wait for its answer (or give it up: an ambiguous
   `Failed`), feed that, then `ReleaseAsked`.
 * The lease is ours while `remaining(claim, now) > 0`: arithmetic, to be asked anew for each use, from any
-  thread, however long a request hangs. `claim.granted` says that it once was won, `claim.loss` why it is lost.
+  thread, however long a request hangs. `claim.granted`: it was won; `claim.loss`: why it is lost.
 * Somebody else's file that is there but whose read failed is a `Seen` with `Flaw.UNREADABLE`, not a failed
   look: an attempt ends, a renewal goes on with a doubt noted.
 * A client that repeats a put by itself after a lost answer is to report a failed condition as

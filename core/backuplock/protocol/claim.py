@@ -52,6 +52,8 @@ class Terms:
             raise ValueError("the margin must be shorter than the lease")
         if not 0 < self.renew < self.lease:
             raise ValueError("the renewal interval must be shorter than lease minus margin")
+        if self.timing.settle_ns + self.watch >= self.lease:
+            raise ValueError("the waits before claiming must be shorter than lease minus margin")
         if self.removals < 1 or min(self.retry, self.poll) < 1 or min(self.watch, self.grain) < 0:
             raise ValueError("pauses and tries must be positive")
 
@@ -207,7 +209,9 @@ class Claim:
         wake: lease time at which the present sleep ends.
         failures: consecutive failed renewals, or removals.
         waited: the settle wait is over. watched: so is the watch of an expired lock.
-        polled: rivals seen pending in the first look of settling; None before that look.
+        polled: rivals seen pending, whose end settling has to see. missing: those of them that the last
+            look did not show pending; it takes two such looks.
+        settling: the first look of settling is over.
         unanswered: numbers of writes that failed without an answer and may have landed, or may yet.
         stored_until: lease time at which whatever we may have written has expired.
         granted: the lease was won. doubt: why exclusivity is not proven, the first reason.
@@ -231,7 +235,9 @@ class Claim:
     failures: int = 0
     waited: bool = False
     watched: bool = False
-    polled: frozenset[str] | None = None
+    polled: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
+    settling: bool = False
     unanswered: frozenset[int] = frozenset()
     stored_until: int | None = None
     granted: bool = False

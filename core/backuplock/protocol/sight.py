@@ -84,6 +84,7 @@ def recognise(claim: Claim, own: Own, saw: Saw) -> Claim | None:
         landed=own.serial,
         etag=own.etag,
         modified=own.modified,
+        stamp=claim.stamp if own.serial == claim.landed else claim.modified,
         ended=ended,
         anchor=anchor,
         unanswered=claim.unanswered - {own.serial},

@@ -51,7 +51,7 @@ TIME_GAP = "by the store's own times the lease had run out before it was renewed
 
 
 def start(terms: Terms, *, key: str, name: str, lock_type: int) -> tuple[Claim, Action]:
-    """Begin an attempt: a lock file of this key, `Name` and type (a `LockType`). Each attempt needs a fresh name."""
+    """Begin an attempt: a lock file of this key, `Name` and `LockType`. Each attempt needs a fresh name."""
     claim = Claim(terms, key, name, int(lock_type))
     return claim, action(claim)
 
@@ -248,35 +248,35 @@ def _gap_in_look(known: Claim, event: Saw) -> bool:
 
 def _check(claim: Claim, sight: Sight, event: Saw) -> Claim:
     """Before claiming: nobody acquired, nobody earlier; and after the settle wait unless all alone."""
-    if sight.acquired or sight.flawed:
-        return _refuse(claim, sight.acquired + sight.flawed)
-    if not claim.waited and sight.pending:
+    ahead = sight.acquired + sight.flawed + sight.earlier
+    if not claim.waited and (ahead or sight.later):
         return replace(claim, phase=Phase.QUEUEING)
-    if sight.earlier:
-        return _refuse(claim, sight.earlier)
+    if ahead:
+        return _refuse(claim, ahead)
     if sight.stale and claim.terms.watch and not claim.watched:
         return replace(claim, phase=Phase.QUEUEING, watched=True, wake=event.ended + claim.terms.watch)
-    return replace(claim, phase=Phase.CLAIMING, serial=claim.serial + 1)
+    polled = frozenset(blocker.key for blocker in sight.later)
+    return replace(claim, phase=Phase.CLAIMING, serial=claim.serial + 1, polled=polled)
 
 
 def _settle(claim: Claim, sight: Sight, event: Saw) -> Claim:
-    """After claiming: nobody else acquired, and those who were pending have gone, expired, or lost."""
+    """After claiming: nobody else acquired, and those who were pending have gone, expired, or lost.
+
+    Who was seen pending, be it in the look before claiming, must be missing from two looks: one stale
+    listing would hide an original that read our pending record before we claimed.
+    """
     if sight.acquired or sight.flawed:
         return _refuse(claim, sight.acquired + sight.flawed)
     pending = frozenset(blocker.key for blocker in sight.pending)
-    polled = pending if claim.polled is None else claim.polled & pending
+    polled = claim.polled - (claim.missing - pending) if claim.settling else claim.polled | pending
     if not polled:
-        return replace(
-            claim,
-            phase=Phase.HELD,
-            granted=True,
-            polled=polled,
-            wake=claim.until - claim.terms.lease + claim.terms.renew,
-        )
+        wake = claim.until - claim.terms.lease + claim.terms.renew
+        return replace(claim, phase=Phase.HELD, granted=True, polled=polled, missing=polled, wake=wake)
     wake = event.ended + claim.terms.poll
     if lapsed(claim, wake):
         return _refuse(claim, tuple(blocker for blocker in sight.pending if blocker.key in polled))
-    return replace(claim, phase=Phase.POLLING, polled=polled, wake=wake)
+    missing = polled - pending
+    return replace(claim, phase=Phase.POLLING, polled=polled, missing=missing, settling=True, wake=wake)
 
 
 def _look_to_renew(claim: Claim, event: Saw) -> Claim:
