@@ -626,6 +626,8 @@ def test_a_plain_path_on_a_share_is_known_as_one(root: Path) -> None:
     store = FilesystemStore(root, mounts=lambda: nfs(root.parent))
     assert store.capabilities.listing_lags == "yes"
     assert FilesystemStore(root, mounts=tuple).capabilities.listing_lags == "unproven"
+    short = Mount("/", str(root.parent), "nfs4", "nas:/b", ("acregmax=1", "acdirmax=1"))
+    assert FilesystemStore(root, mounts=lambda: (*LOCAL, short)).capabilities.listing_lags == "unproven"
 
 
 @pytest.mark.parametrize("kind", ["cifs", "fuse.x"])

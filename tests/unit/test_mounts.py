@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from backuplock.stores.mounts import (
     TABLE,
     Mount,
+    cache_seconds,
     find_share,
     grain_ns,
-    is_cached,
     is_local,
     is_nfs,
     longhorn_place,
@@ -97,8 +97,6 @@ def test_kinds_of_file_systems() -> None:
     assert not any(map(is_local, remote))
     assert is_nfs("nfs4")
     assert not is_nfs("cifs")
-    assert is_cached("smb3")
-    assert not is_cached("fuse.sshfs")
     assert (grain_ns("ext4"), grain_ns("vfat"), grain_ns("cifs")) == (1, 2_000_000_000, 100)
 
 
@@ -222,3 +220,23 @@ def test_a_share_cannot_smuggle_commands_or_escapes_into_the_advice() -> None:
     assert shlex.split(error.advice)[-2] == "nas:/x;rm -rf $HOME`id`\\u202e"
     assert printable(str(error), limit=5000) == str(error)
     assert os.linesep not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "expected"),
+    [
+        ("nfs4", (), 60.0),
+        ("nfs4", ("rw", "acregmin=1", "acregmax=1", "acdirmin=1", "acdirmax=1"), 1.0),
+        ("nfs4", ("actimeo=1", "soft"), 1.0),
+        ("nfs4", ("acdirmax=5", "acregmax=1"), 5.0),
+        ("nfs", ("noac",), 0.0),
+        ("cifs", (), 1.0),
+        ("cifs", ("actimeo=30",), 30.0),
+        ("smb3", ("acdirmax=60",), 60.0),
+        ("nfs4", ("acregmax=soon",), 60.0),
+        ("ext4", (), None),
+        ("fuse.sshfs", (), None),
+    ],
+)
+def test_how_long_a_mount_remembers(kind: str, options: tuple[str, ...], expected: float | None) -> None:
+    assert cache_seconds(Mount("/", "/mnt", kind, "nas:/b", options)) == expected

@@ -19,8 +19,9 @@ from pathlib import Path
 from backuplock.clock import SECOND, Clock, Observation, SystemClock
 from backuplock.errors import Missing, ReadOnly, Unreachable, Unsupported
 from backuplock.layout import ROOT
+from backuplock.rules import LONGHORN
 from backuplock.stores import mounts as table
-from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Entry, Listing, Version
+from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Entry, Known, Listing, Version
 from backuplock.stores.files import beside, not_plain, read_version, rename, unlink, write_all
 from backuplock.stores.folders import climb, failed, make, opened, scan, split_key
 from backuplock.target import Target, local_target, store_root
@@ -45,6 +46,7 @@ class _Place:
     device: int | None
     local: bool
     steady_inodes: bool
+    lags: Known
 
 
 class FilesystemStore:
@@ -94,14 +96,13 @@ class FilesystemStore:
     def capabilities(self) -> Capabilities:
         """As the file system under the root allows; a listing is trusted on local ones only."""
         place = self._place
-        cached = table.is_cached(place.fs_type)
         return Capabilities(
             kind="filesystem",
             atomic_read=True,
             # A link(2) to a new name would be atomic, but `conditional_put` promises `if_match` as well.
             conditional_put="no",
             conditional_delete="no",
-            listing_lags="no" if place.local else "yes" if cached else "unproven",
+            listing_lags=place.lags,
             grain_ns=table.grain_ns(place.fs_type),
             writable=self._writable,
         )
@@ -290,7 +291,8 @@ class FilesystemStore:
         mount = table.mount_of(os.path.realpath(root), mounts)
         fs_type = mount.fs_type if mount is not None else ""
         local = table.is_local(fs_type)
-        return _Place(str(root), fs_type, device, local, local or table.is_nfs(fs_type))
+        lags: Known = "no" if local else _lags(mount)
+        return _Place(str(root), fs_type, device, local, local or table.is_nfs(fs_type), lags)
 
     def _etag(self, found: os.stat_result) -> str:
         # CIFS and FUSE may number one file anew with each look.
@@ -312,3 +314,10 @@ class FilesystemStore:
         if not self._writable:
             shown = printable(key, limit=300)
             raise ReadOnly(f"{self.url} was opened for reading only, {shown} is left as it is")
+
+
+def _lags(mount: table.Mount | None) -> Known:
+    """Whether listings of a share lag for longer than Longhorn's wait covers, which is two seconds; with
+    Longhorn's own mount options (`actimeo=1`) they do not."""
+    cached = None if mount is None else table.cache_seconds(mount)
+    return "yes" if cached is not None and cached > LONGHORN.settle_ns / SECOND else "unproven"

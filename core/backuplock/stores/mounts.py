@@ -111,9 +111,27 @@ def is_nfs(fs_type: str) -> bool:
     return fs_type in _NFS
 
 
-def is_cached(fs_type: str) -> bool:
-    """Whether listings are known to be cached on this side."""
-    return fs_type in _NFS or fs_type in _CIFS
+def cache_seconds(mount: Mount) -> float | None:
+    """How long this side may show folders and times of a share from memory, at most; None if not known.
+
+    Sources: nfs(5) `acregmax`, `acdirmax` (60 s unless set; `actimeo` sets both), `noac`; mount.cifs(8)
+    `actimeo` (1 s unless set) and, in newer kernels, `acregmax` and `acdirmax`.
+    """
+    if is_nfs(mount.fs_type):
+        default = 60.0
+    elif mount.fs_type in _CIFS:
+        default = 1.0
+    else:
+        return None
+    if "noac" in mount.options:
+        return 0.0
+    given = dict(option.split("=", 1) for option in mount.options if "=" in option)
+    both = _number(given.get("actimeo", ""), default)
+    return max(_number(given.get(name, ""), both) for name in ("acregmax", "acdirmax"))
+
+
+def _number(text: str, default: float) -> float:
+    return float(text) if text.isascii() and text.isdigit() else default
 
 
 def grain_ns(fs_type: str) -> int:
