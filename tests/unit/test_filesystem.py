@@ -660,7 +660,7 @@ def test_a_share_unmounted_later_is_missing_and_not_empty(root: Path, tmp_path: 
     assert len(store.list(LOCKS).entries) == 1
     mounts[0] = LOCAL
     # The device under the root stays the same here, so the store is told of another one.
-    store._place = store._place.__class__("/proc", "nfs4", 0, False, True)
+    store._place = store._place.__class__("/proc", "nfs4", 0, False, True, "unproven")
     with pytest.raises(Missing, match="not mounted"):
         store.list(LOCKS)
 

@@ -171,7 +171,7 @@ def scan(fd: int, is_recent: Callable[[int], bool]) -> dict[str, os.stat_result 
     A folder that is named like a lock has a state as well, for it hides a lock.
 
     A name that is renamed over while the folder is read may be missed (POSIX leaves it open, and btrfs
-    gives it a new place): a live lock would look gone in the moment of its renewal. So a folder that
+    may give it a new place): a live lock would look gone in the moment of its renewal. So a folder that
     changed meanwhile, or so lately that its time need not show it, is read again, and what one reading
     had and the next has not is asked for by name.
 
