@@ -64,18 +64,19 @@ class Rule:
         return self.method in ("", method) and re.search(self.path, path) is not None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Access:
     """One request: `forwarded` is how often the server got it, `status` what the client was told (0 if
-    nothing), `sent` how many bytes of the reply left, `host` whom the client meant."""
+    nothing), `sent` how many bytes of the reply's body left, `host` whom the client meant."""
 
     method: str
     path: str
     host: str
-    status: int
-    forwarded: int
-    sent: int
     headers: dict[str, str]
+    status: int = 0
+    forwarded: int = 0
+    sent: int = 0
+    noted: bool = field(default=False, repr=False)
 
     @property
     def is_write(self) -> bool:
@@ -114,7 +115,7 @@ class FaultProxy:
 
     @property
     def log(self) -> list[Access]:
-        """All requests so far that are over."""
+        """All requests so far that were answered or broken off, in the order of that."""
         with self._lock:
             return list(self._log)
 
@@ -204,20 +205,21 @@ class FaultProxy:
             writer.close()
 
     async def _answer(self, head: Head, body: bytes, writer: asyncio.StreamWriter) -> None:
-        rule = self._rule_for(head)
-        told = _Told()
+        host = urlsplit(head.target).netloc or head.get("host")
+        told = Access(head.method, head.path, host, dict(head.fields))
         try:
-            await self._by_rule(head, body, writer, rule, told)
+            await self._by_rule(head, body, writer, self._rule_for(head), told)
         finally:
-            host = urlsplit(head.target).netloc or head.get("host")
-            seen = Access(
-                head.method, head.path, host, told.status, told.forwarded, told.sent, dict(head.fields)
-            )
-            with self._lock:
-                self._log.append(seen)
+            self._note(told)
+
+    def _note(self, access: Access) -> None:
+        with self._lock:
+            if not access.noted:
+                access.noted = True
+                self._log.append(access)
 
     async def _by_rule(
-        self, head: Head, body: bytes, writer: asyncio.StreamWriter, rule: Rule, told: _Told
+        self, head: Head, body: bytes, writer: asyncio.StreamWriter, rule: Rule, told: Access
     ) -> None:
         if rule.latency_s:
             await asyncio.sleep(rule.latency_s)
@@ -235,6 +237,8 @@ class FaultProxy:
         if rule.swell:
             reply.set_all({"content-length": str(rule.swell)})
         told.status = reply.status
+        # Before the client can know: it may look at the log as soon as it has its answer.
+        self._note(told)
         writer.write(reply.encode())
         if rule.swell:
             await _swell(writer, rule.swell, told)
@@ -266,7 +270,7 @@ class FaultProxy:
                     return rule
         return Rule()
 
-    async def _forward(self, head: Head, body: bytes, told: _Told) -> tuple[Head, bytes]:
+    async def _forward(self, head: Head, body: bytes, told: Access) -> tuple[Head, bytes]:
         try:
             reader, writer = await asyncio.open_connection(*self._upstream, ssl=self._tls)
         except OSError:
@@ -293,21 +297,13 @@ class FaultProxy:
             writer.close()
 
     async def _tunnel(self, head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with self._lock:
-            self._log.append(Access("CONNECT", head.target, head.target, 200, 1, 0, dict(head.fields)))
+        self._note(Access("CONNECT", head.target, head.target, dict(head.fields), 200, 1))
         up_reader, up_writer = await asyncio.open_connection(*self._upstream)
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await asyncio.gather(_pump(reader, up_writer), _pump(up_reader, writer))
 
 
-@dataclass
-class _Told:
-    status: int = 0
-    forwarded: int = 0
-    sent: int = 0
-
-
-async def _swell(writer: asyncio.StreamWriter, size: int, told: _Told) -> None:
+async def _swell(writer: asyncio.StreamWriter, size: int, told: Access) -> None:
     piece = b"\0" * 65536
     while told.sent < size:
         writer.write(piece)

@@ -26,13 +26,13 @@ class StalePair:
                 server.process.stop()
 
 
-def start_stale_pair(folder: Path, logs: Path) -> StalePair:
+def start_stale_pair(folder: Path, logs: Path, *, stale_s: int = STALE_S) -> StalePair:
     """Start both over `folder`."""
-    left = start_rclone(folder, logs / "stale-left.log", dir_cache=f"{STALE_S}s", name="stale left")
+    left = start_rclone(folder, logs / "stale-left.log", dir_cache=f"{stale_s}s", name="stale left")
     try:
-        right = start_rclone(folder, logs / "stale-right.log", dir_cache=f"{STALE_S}s", name="stale right")
+        right = start_rclone(folder, logs / "stale-right.log", dir_cache=f"{stale_s}s", name="stale right")
     except BaseException:
         if left.process is not None:
             left.process.stop()
         raise
-    return StalePair(left, right)
+    return StalePair(left, right, stale_s)

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 import boto3
@@ -27,6 +27,7 @@ from backuplock.stores.s3_proxy import proxy_for
 from backuplock.text import printable
 
 if TYPE_CHECKING:
+    from botocore.awsrequest import AWSRequest
     from mypy_boto3_s3 import S3Client
 
     from backuplock.target import Target
@@ -172,7 +173,7 @@ def make_client(settings: S3Settings, limits: Limits, ca_file: str | None) -> S3
             advice="check AWS_ENDPOINTS and the region in the URL",
         ) from error
     # "Expect: 100-continue" costs every small write a second round trip, or a second where it is ignored.
-    client.meta.events.register_last("before-call.s3.PutObject", _expect_nothing)
+    client.meta.events.register("before-sign.s3.PutObject", _expect_nothing)
     return client
 
 
@@ -192,8 +193,8 @@ def _client_config(settings: S3Settings, limits: Limits) -> Config:
     )
 
 
-def _expect_nothing(params: dict[str, Any], **_: object) -> None:
-    params["headers"].pop("Expect", None)
+def _expect_nothing(request: AWSRequest, **_: object) -> None:
+    del request.headers["Expect"]
 
 
 def write_ca_file(settings: S3Settings) -> tuple[str | None, Path | None]:

@@ -121,6 +121,8 @@ _CODES["412"] = _CODES["PreconditionFailed"]
 _CODES["501"] = _CODES["NotImplemented"]
 
 _SKEWED = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"})
+_SKEW_LIMIT_S = 15 * 60
+"""S3 refuses signatures that are further from its own time."""
 _NO_CONDITIONS = frozenset({"NotImplemented", "InvalidArgument", "InvalidRequest"})
 _BUSY = frozenset(
     {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests"}
@@ -154,10 +156,12 @@ def failure(error: Exception, call: Call, *, observed: Observation | None, wall_
 
 def _refused(error: boto.ClientError, call: Call, observed: Observation | None, wall_ns: int) -> Failure:
     detail: dict[str, Any] = dict(error.response.get("Error", {}))
-    code = str(detail.get("Code") or "")
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
-    if code in _SKEWED:
-        return Failure(_skewed(call, observed, wall_ns))
+    code = str(detail.get("Code") or status)
+    ahead = None if observed is None else (wall_ns - observed.store_ns) / SECOND
+    # Some stores call a request that is too old just denied.
+    if code in _SKEWED or (status in (400, 403) and ahead is not None and abs(ahead) > _SKEW_LIMIT_S):
+        return Failure(_skewed(call, ahead))
     if code in _BUSY or status in (429, 503):
         wait = _retry_after(headers_of(error))
         later = f"try again in {wait:.0f} s" if wait else "try again later"
@@ -180,9 +184,11 @@ def _refused(error: boto.ClientError, call: Call, observed: Observation | None, 
 
 
 def _unknown_reply(call: Call, code: str, message: str, status: int) -> Failure:
-    said = f"the store answered {status} {printable(code, limit=60)}".rstrip()
-    if message and code and code != str(status):
-        said += f": {printable(message, limit=160)}"
+    if code == str(status):
+        said = f"the store answered {status} without saying why"
+    else:
+        said = f"the store answered {status} {printable(code, limit=60)}"
+        said += f": {printable(message, limit=160)}" if message else ""
     if status >= 500 or status in (408, 409):
         wait = "try again later, or look at the store's own log"
         return Failure(Unreachable(_sentence(call, said), advice=wait), transient=True)
@@ -193,10 +199,9 @@ def _unknown_reply(call: Call, code: str, message: str, status: int) -> Failure:
     return Failure(Denied(_sentence(call, said)))
 
 
-def _skewed(call: Call, observed: Observation | None, wall_ns: int) -> Denied:
+def _skewed(call: Call, ahead: float | None) -> Denied:
     what = "the local clock is too far from the store's"
-    if observed is not None:
-        ahead = (wall_ns - observed.store_ns) / SECOND
+    if ahead is not None:
         what = f"the local clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the store's"
     return Denied(_sentence(call, what), advice="set the clocks right (NTP)")
 
@@ -235,11 +240,9 @@ def _unanswered(error: Exception, call: Call) -> Failure:
         what = f"boto3 refuses the name: {printable(str(error), limit=160)}"
         return Failure(Malformed(_sentence(call, what), advice="check the URL, s3://bucket@region/path/"))
     if isinstance(error, boto.ConnectionClosedError | boto.ResponseStreamingError | boto.IncompleteReadError):
-        return Failure(
-            Unreachable(_sentence(call, f"{at} broke the connection off"), advice="try again later"),
-            transient=True,
-            settled=False,
-        )
+        what = f"{at} broke the connection off"
+        advice = "try again later, or check http or https in AWS_ENDPOINTS"
+        return Failure(Unreachable(_sentence(call, what), advice=advice), transient=True, settled=False)
     if isinstance(error, boto.HTTPClientError | OSError | urllib3.exceptions.HTTPError):
         what = f"the request to {at} failed ({_cause(error)})"
         return Failure(Unreachable(_sentence(call, what)), transient=True, settled=False)
