@@ -160,6 +160,10 @@ def test_output_in_an_encoding_that_lacks_a_character(tmp_path: Path) -> None:
     done = run("ls", str(tmp_path), PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C.UTF-8")
     assert done.returncode == 0
     assert "pvc-\\xfc\\u4e2d" in done.stdout
+    assert " +- " in done.stderr
+    code, text = on_terminal(["ls", str(tmp_path)], columns=60, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert code == 0
+    assert "\\u2026" not in text
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from backuplock.clock import SECOND
 from backuplock.model import VolumeView
 from backuplock.rules import State
 from backuplock.text import ellipsize_middle, printable
-from locktop.format import age, countdown, owner_label, plural, stops_label, type_label
+from locktop.format import UNICODE, Glyphs, age, countdown, owner_label, plural, stops_label, type_label
 from locktop.rows import UNCERTAIN_NS, Board, Row, attention, ttl_ns
 
 COLUMN_CAP = 64
@@ -60,12 +60,15 @@ _LEAST_ELASTIC = 12
 _GAP = "  "
 
 
-def lines(board: Board, *, width: int | None = None, everything: bool = False) -> list[Text]:
+def lines(
+    board: Board, *, width: int | None = None, everything: bool = False, glyphs: Glyphs = UNICODE
+) -> list[Text]:
     """The table, a styled line each, the header first; empty if there is nothing to show.
 
     Args:
         width: cells of the terminal; None keeps everything.
         everything: also volumes without locks, and leftovers.
+        glyphs: what is put where something was cut.
     """
     rows = [_lock(row, board) for row in sorted(board.rows, key=attention) if row.lock is not None]
     for volume in board.snapshot.volumes:
@@ -77,10 +80,13 @@ def lines(board: Board, *, width: int | None = None, everything: bool = False) -
     shown = list(range(len(_COLUMNS)))
     if width is not None:
         shown, widths = _fit(shown, widths, width)
-    return [_line(cells, shown, widths, cut=width is not None) for cells in [titles, *rows]]
+    return [
+        _line(cells, shown, widths, ellipsis=glyphs.ellipsis if width is not None else None)
+        for cells in [titles, *rows]
+    ]
 
 
-def summary(board: Board) -> str:
+def summary(board: Board, glyphs: Glyphs = UNICODE) -> str:
     """One line beside the table: how many locks of which state, and how far the times can be trusted."""
     snapshot = board.snapshot
     states = Counter(row.state for row in board.rows if row.lock is not None)
@@ -88,7 +94,8 @@ def summary(board: Board) -> str:
     skew, error = snapshot.clock.skew(wall_ns=snapshot.taken_wall_ns, mono_ns=snapshot.ended_mono_ns)
     volumes = plural(len(snapshot.volumes), "volume")
     found = f"{plural(len(snapshot.by_key), 'lock')} on {board.locked:,} of {volumes}"
-    clock = f"store clock {_tenths(skew):+.1f} s ± {_tenths(error):.1f} s ({snapshot.clock.source})"
+    bar = f"{glyphs.plus_minus} {_tenths(error):.1f} s"
+    clock = f"store clock {_tenths(skew):+.1f} s {bar} ({snapshot.clock.source})"
     return "; ".join(part for part in (found, counts, clock) if part)
 
 
@@ -174,12 +181,12 @@ def _fit(shown: list[int], widths: list[int], width: int) -> tuple[list[int], li
     return shown, fitted
 
 
-def _line(cells: Sequence[str], shown: Sequence[int], widths: Sequence[int], *, cut: bool) -> Text:
+def _line(cells: Sequence[str], shown: Sequence[int], widths: Sequence[int], *, ellipsis: str | None) -> Text:
     line = Text(no_wrap=True, end="")
     for place, at in enumerate(shown):
         column, cell = _COLUMNS[at], cells[at]
-        if cut:
-            cell = _shortened(cell, widths[at])
+        if ellipsis is not None:
+            cell = _shortened(cell, widths[at], ellipsis)
         pad = " " * max(0, widths[at] - cell_len(cell))
         last = place == len(shown) - 1
         style = "bold" if cells[0] == "STATE" else _STYLES.get(cell, "") if at == 0 else ""
@@ -190,9 +197,9 @@ def _line(cells: Sequence[str], shown: Sequence[int], widths: Sequence[int], *, 
     return line
 
 
-def _shortened(cell: str, width: int) -> str:
+def _shortened(cell: str, width: int, ellipsis: str) -> str:
     """At most `width` cells: characters may be two cells wide."""
     keep = width
     while cell_len(cell) > width and keep > 0:
-        cell, keep = ellipsize_middle(cell, keep), keep - 1
+        cell, keep = ellipsize_middle(cell, keep, ellipsis), keep - 1
     return cell

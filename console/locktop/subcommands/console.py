@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from backuplock.text import printable
+from backuplock.text import ellipsize_middle, printable
 from locktop.subcommands.common import (
     add_clock_error,
     add_target,
@@ -24,6 +24,9 @@ examples:
   locktop ls --json /mnt/backups          once, for scripts
   locktop demo                            a store of its own, with clients at work
 """
+
+_LABEL_WIDTH = 32
+"""Characters of a target in the console's header, which has more to say; the full URL follows if it fits."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
 
     session = Session(
         opener(target),
-        label=printable(given, limit=200),
+        label=ellipsize_middle(printable(given), _LABEL_WIDTH, ".."),
         url=target.url,
         interval_s=settings.interval.value,
         clock_error_s=settings.clock_error.value,

@@ -64,8 +64,9 @@ def run(options: argparse.Namespace) -> int:
     from locktop.rows import board_of
 
     board = board_of(snapshot)
-    _print(board, options.form, everything=options.all)
-    return _narrate(board, summary=options.form is None and not options.quiet)
+    _print(board, options.form, everything=options.all, ascii_only=settings.ascii.value)
+    summary = options.form is None and not options.quiet
+    return _narrate(board, summary=summary, ascii_only=settings.ascii.value)
 
 
 def _patiently(open_it: Callable[[], Store], settings: Settings, *, progress: bool, url: str) -> Snapshot:
@@ -153,7 +154,7 @@ class _Meter:
             self._stream.flush()
 
 
-def _print(board: Board, form: str | None, *, everything: bool) -> None:
+def _print(board: Board, form: str | None, *, everything: bool, ascii_only: bool) -> None:
     if form == "json":
         from locktop.output import json_
 
@@ -163,14 +164,16 @@ def _print(board: Board, form: str | None, *, everything: bool) -> None:
 
         sys.stdout.write(csv_.text(board, everything=everything))
     else:
-        _print_table(board, everything=everything)
+        _print_table(board, everything=everything, ascii_only=ascii_only)
 
 
-def _print_table(board: Board, *, everything: bool) -> None:
+def _print_table(board: Board, *, everything: bool, ascii_only: bool) -> None:
     from rich.console import Console
 
+    from locktop.format import pick_glyphs
     from locktop.output import table
 
+    glyphs = pick_glyphs(ascii_only=ascii_only, encoding=sys.stdout.encoding)
     if not sys.stdout.isatty():
         plain = table.lines(board, everything=everything)
         sys.stdout.writelines(f"{line.plain.rstrip()}\n" for line in plain)
@@ -180,17 +183,18 @@ def _print_table(board: Board, *, everything: bool) -> None:
     console = Console(
         file=sys.stdout, width=width, no_color=no_colour, markup=False, highlight=False, emoji=False
     )
-    for line in table.lines(board, width=width, everything=everything):
+    for line in table.lines(board, width=width, everything=everything, glyphs=glyphs):
         console.print(line, end="\n", overflow="crop", crop=True)
 
 
-def _narrate(board: Board, *, summary: bool) -> int:
+def _narrate(board: Board, *, summary: bool, ascii_only: bool) -> int:
     """Say what stdout does not; the result is the exit code."""
+    from locktop.format import pick_glyphs
     from locktop.output import fields, table
 
     snapshot = board.snapshot
     if summary:
-        say(table.summary(board))
+        say(table.summary(board, pick_glyphs(ascii_only=ascii_only, encoding=sys.stderr.encoding)))
     found = fields.problems(snapshot)
     for problem in found:
         say(f"not read: {f'volume {problem.volume}: ' if problem.volume else ''}{problem.reason}")
