@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
-from collections.abc import Awaitable
+import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TypeVar
 
-from backuplock.errors import LockError
+from backuplock.errors import LeftBehind
 from backuplock.lock import BackupLock
 from backuplock.protocol import Certificate
 from backuplock.share import Share
@@ -32,21 +34,25 @@ class AsyncBackupLock:
         self._timeout = timeout
 
     async def acquire(self) -> None:
-        """As `BackupLock.acquire`. If the task is cancelled, nothing of ours stays in the store."""
-        trying = asyncio.ensure_future(asyncio.to_thread(self._lock.acquire, self._timeout))
+        """As `BackupLock.acquire`. If the task is cancelled, our file is removed before the cancellation
+        goes on; if that fails, a note on it says so."""
+        cancel = threading.Event()
+        trying = _in_thread(lambda: self._lock.acquire_unless(cancel, self._timeout))
         try:
             await asyncio.shield(trying)
-        except asyncio.CancelledError:
-            await _unbroken(asyncio.to_thread(self._withdraw))
-            with contextlib.suppress(LockError, RuntimeError):
-                await _unbroken(trying)
-            if self._lock.held:
-                await _unbroken(asyncio.to_thread(self._lock.release))
+        except asyncio.CancelledError as cancelled:
+            cancel.set()
+            withdrawing = _in_thread(self._withdraw)
+            await _settled(withdrawing)
+            await _settled(trying)
+            left_for = getattr(trying.exception(), "left_for", None)
+            if told := withdrawing.result() or (str(trying.exception()) if left_for else ""):
+                cancelled.add_note(told)
             raise
 
     async def release(self) -> Certificate:
         """As `BackupLock.release`; it is finished even if the task is cancelled meanwhile."""
-        return await _unbroken(asyncio.to_thread(self._lock.release))
+        return await _unbroken(_in_thread(self._lock.release))
 
     def check(self) -> None:
         """As `BackupLock.check`; never blocks."""
@@ -67,24 +73,56 @@ class AsyncBackupLock:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await _unbroken(asyncio.to_thread(self._lock.__exit__, kind, error, trace))
+        await _unbroken(_in_thread(lambda: self._lock.__exit__(kind, error, trace)))
 
-    def _withdraw(self) -> None:
-        with contextlib.suppress(RuntimeError, LockError):
-            self._lock.release()
-
-
-async def _unbroken(work: Awaitable[_T]) -> _T:
-    """Wait for work that must not be left half done; a cancellation meanwhile is delivered afterwards."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
+    def _withdraw(self) -> str:
+        """Make a call of `acquire` give up, or release what it won; the error if our file was left."""
         try:
-            await asyncio.shield(task)
+            # It may not even have begun; then its `cancel` stops it.
+            with contextlib.suppress(RuntimeError):
+                self._lock.release()
+        except LeftBehind as left:
+            return str(left)
+        return ""
+
+
+def _in_thread(work: Callable[[], _T]) -> asyncio.Future[_T]:
+    """Do work in a thread of its own.
+
+    Not in the loop's pool: there, those who wait for a lock could take all threads, and keep the one that
+    is to release it waiting. A daemon: a hung file server must not keep the process from ending.
+    """
+    done: concurrent.futures.Future[_T] = concurrent.futures.Future()
+    done.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - handed to whoever awaits
+            done.set_exception(error)
+        else:
+            done.set_result(result)
+
+    threading.Thread(target=run, name="backuplock-aio", daemon=True).start()
+    return asyncio.wrap_future(done)
+
+
+async def _settled(work: asyncio.Future[_T]) -> asyncio.CancelledError | None:
+    """Wait until it is over, whatever comes of it; the cancellation that came meanwhile, if one did."""
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait([work])
         except asyncio.CancelledError as error:
-            if task.cancelled():
-                raise
             cancelled = error
-    if cancelled is not None:
-        raise cancelled
-    return task.result()
+    return cancelled
+
+
+async def _unbroken(work: asyncio.Future[_T]) -> _T:
+    """Wait for work that must not be left half done; a cancellation meanwhile is delivered afterwards."""
+    cancelled = await _settled(work)
+    if cancelled is None:
+        return work.result()
+    if (error := work.exception()) is not None:
+        cancelled.add_note(str(error))
+    raise cancelled

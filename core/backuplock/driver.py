@@ -5,12 +5,16 @@ No decisions are made here; `backuplock.protocol` makes them all.
 
 from __future__ import annotations
 
+import getpass
+import os
+import socket
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from backuplock import layout
-from backuplock.clock import LeaseClock, Observation
+from backuplock import __version__, layout
+from backuplock.clock import SECOND, LeaseClock, Observation
 from backuplock.errors import Conflict, Denied, Malformed, Missing, ReadOnly, StoreError, Unsupported
-from backuplock.model import LockFile, LockRecord, Owner
+from backuplock.model import LockFile, LockRecord, Operation, Owner
 from backuplock.protocol import (
     Claim,
     Event,
@@ -102,6 +106,23 @@ class Hands:
             return Own(listed.etag)
         blob = self.store.read(claim.key)
         return None if blob is None else Own(blob.etag, blob.modified_ns, serial_of(blob))
+
+
+def owner_here(operation: Operation, note: str, wall_ns: int) -> Owner:
+    """Who holds a lock that this process takes now."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return Owner(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        user=user,
+        operation=operation.value,
+        note=note,
+        acquired_at=datetime.fromtimestamp(wall_ns // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        tool=f"backuplock/{__version__}",
+    )
 
 
 def serial_of(blob: Blob) -> int | None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from backuplock.clock import SECOND
+from backuplock.clock import SECOND, Clock, SystemClock, nanoseconds, seconds
 from backuplock.errors import Unsupported
 from backuplock.protocol import Terms
 from backuplock.rules import LONGHORN, Timing
-from backuplock.stores.base import Capabilities
+from backuplock.stores.base import Capabilities, Store
 
 MARGIN_NS = 60 * SECOND
 RENEW_NS = 20 * SECOND
+PATIENCE_S = 90.0
+"""How long a late listing is waited for: the caches of NFS clients last 60 s."""
+_LOOK_AGAIN_NS = SECOND // 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +95,66 @@ def terms_for(
         conditional=found.conditional_put == "yes",
         caveat=caveat,
     )
+
+
+def measure_listing_lag(
+    writer: Store,
+    reader: Store,
+    folder: str,
+    *,
+    patience_s: float = PATIENCE_S,
+    clock: Clock | None = None,
+) -> float | None:
+    """How late listings of `reader` show what `writer` has written and removed; None: no lag was seen.
+
+    Two small files are written below `folder`, whose names are no lock names, and removed again. No lag in
+    a trial is no proof that there never is one; a lag is proof that there is.
+
+    Args:
+        writer, reader: two ways to the same store (two mounts, two servers), or the same one twice. Both
+            open, `writer` for writing.
+        folder: a key of its own, that nobody else uses.
+        patience_s: a change that is not seen for so long counts as lagging by so much.
+
+    Returns: seconds, at least; the longer of the two lags.
+
+    Raises:
+        StoreError: the store did not do what was asked; nothing is known then.
+    """
+    clock = clock or SystemClock()
+    first, second = (f"lag-{secrets.token_hex(8)}" for _ in range(2))
+
+    def names() -> set[str]:
+        return {entry.name for entry in reader.list(folder).entries}
+
+    try:
+        # A cache lags only in what it has been asked before.
+        writer.put(f"{folder}/{first}", b"")
+        _late(lambda: first in names(), patience_s, clock)
+        writer.put(f"{folder}/{second}", b"")
+        appears = _late(lambda: second in names(), patience_s, clock)
+        writer.delete(f"{folder}/{second}")
+        vanishes = _late(lambda: second not in names(), patience_s, clock)
+    finally:
+        for name in (first, second):
+            writer.delete(f"{folder}/{name}")
+    return max(appears, vanishes) or None
+
+
+def with_lag(found: Capabilities, lag_s: float | None) -> Capabilities:
+    """Capabilities after a measurement: a lag that was seen is believed, its absence proves nothing."""
+    return found if lag_s is None else replace(found, listing_lags="yes")
+
+
+def _late(seen: Callable[[], bool], patience_s: float, clock: Clock) -> float:
+    """Seconds from now until the last look that did not see it began; 0 if the first look saw it."""
+    start = clock.mono_ns()
+    late = 0
+    while True:
+        began = clock.mono_ns()
+        if seen():
+            return seconds(late)
+        late = max(1, began - start)
+        if late >= nanoseconds(patience_s):
+            return seconds(late)
+        clock.sleep(_LOOK_AGAIN_NS)

@@ -2,7 +2,8 @@
 
 A thousand locks need no thousand threads; but one request that hangs must not keep the others waiting, so
 threads are added while work is due and all are busy. They are daemons: a hung file server cannot keep the
-process from ending.
+process from ending. What watches over the ends of leases has threads of its own, for every one of those
+that make requests may hang.
 """
 
 from __future__ import annotations
@@ -41,11 +42,15 @@ class Keeper:
     Args:
         clock: what "when" means.
         max_threads: threads at most; tasks beyond wait their turn.
+        name: what its threads are called.
     """
 
-    def __init__(self, clock: Clock | None = None, *, max_threads: int = MAX_THREADS) -> None:
+    def __init__(
+        self, clock: Clock | None = None, *, max_threads: int = MAX_THREADS, name: str = "backuplock-keeper"
+    ) -> None:
         self._clock = clock or SystemClock()
         self._max = max_threads
+        self._name = name
         self._due = threading.Condition()
         self._heap: list[tuple[int, int, Task]] = []
         self._order = itertools.count()
@@ -53,25 +58,45 @@ class Keeper:
         self._idle = 0
 
     def schedule(self, at_mono_ns: int, task: Task) -> None:
+        """As `Scheduler.schedule`.
+
+        Raises:
+            RuntimeError: there is no thread and the system gives none; the task will not run.
+        """
         with self._due:
-            heapq.heappush(self._heap, (at_mono_ns, next(self._order), task))
-            self._staff()
+            entry = (at_mono_ns, next(self._order), task)
+            heapq.heappush(self._heap, entry)
+            refused = self._staff()
+            if refused is not None and self._threads == 0:
+                self._heap.remove(entry)
+                heapq.heapify(self._heap)
+                raise refused
             self._due.notify()
 
-    def _staff(self) -> None:
-        """One more thread if none is free to watch the queue."""
+    def _staff(self) -> RuntimeError | None:
+        """One more thread if none is free to watch the queue; the error if the system gives none."""
         if self._idle == 0 and self._threads < self._max:
             self._threads += 1
-            name = f"backuplock-keeper-{self._threads}"
-            threading.Thread(target=self._work, name=name, daemon=True).start()
+            name = f"{self._name}-{self._threads}"
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                # Out of threads, or the interpreter is ending: those that run must do.
+                self._threads -= 1
+                return error
+        return None
 
     def _work(self) -> None:
         while (task := self._next()) is not None:
             try:
                 task()
-            except Exception:  # noqa: BLE001 - logged; see below
-                # A task's failure is its own: the other locks must be renewed all the same.
+            except BaseException:  # noqa: BLE001 - logged; see below
+                # A task's failure is its own, also a callback's sys.exit(): the other locks must be
+                # renewed all the same, and a thread that ends here would be missed for ever.
                 _log.exception("a scheduled task failed")
+            # While it waits for the next one, a thread must not keep the last one's lock alive.
+            del task
 
     def _next(self) -> Task | None:
         """The next task that is due; None when there is nothing left to wait for."""
@@ -92,18 +117,29 @@ class Keeper:
                     self._staff()
 
 
-_shared: dict[int, Keeper] = {}
+_shared: dict[tuple[int, str], Keeper] = {}
 _guard = threading.Lock()
 
 
 def shared_keeper() -> Keeper:
-    """The process's own keeper; a forked child gets a new one, for threads do not survive a fork."""
+    """The process's own keeper, for what makes requests; a forked child gets a new one."""
+    return _of_this_process("backuplock-keeper")
+
+
+def shared_watcher() -> Keeper:
+    """The process's own scheduler for what makes no requests: the ends of leases, and callbacks."""
+    return _of_this_process("backuplock-watcher")
+
+
+def _of_this_process(name: str) -> Keeper:
     with _guard:
-        pid = os.getpid()
-        if pid not in _shared:
-            _shared.clear()
-            _shared[pid] = Keeper()
-        return _shared[pid]
+        mine = (os.getpid(), name)
+        if mine not in _shared:
+            # Threads do not survive a fork: what a parent left is of no use.
+            for other in [one for one in _shared if one[0] != mine[0]]:
+                del _shared[other]
+            _shared[mine] = Keeper(name=name)
+        return _shared[mine]
 
 
 def _renew_guard() -> None:

@@ -54,7 +54,9 @@ class Lease:
     has answered 0 no late reply makes it more.
 
     Args:
-        on_lost: called once, in a thread of the scheduler, if the lease is lost before it is released.
+        scheduler: where renewals are done, which may hang.
+        watcher: where the end of the lease is watched; nothing there makes requests.
+        on_lost: called once, in a thread of the watcher, if the lease is lost before it is released.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Lease:
         hands: Hands,
         clock: Clock,
         scheduler: Scheduler,
+        watcher: Scheduler,
         on_lost: Callable[[Loss], None] | None,
     ) -> None:
         self.lost = threading.Event()
@@ -72,11 +75,13 @@ class Lease:
         self._hands = hands
         self._clock = clock
         self._scheduler = scheduler
+        self._watcher = watcher
         self._on_lost = on_lost
         self._guard = threading.RLock()
         self._crank = threading.Lock()
         self._leave = threading.Event()
         self._announced = False
+        self._underway = False
 
     @property
     def lease_clock(self) -> LeaseClock:
@@ -96,18 +101,18 @@ class Lease:
         """
         try:
             with self._crank:
-                while True:
+                while not self.claim.granted:
+                    if self._leave.is_set():
+                        self._feed(ReleaseAsked(self.lease_clock.now()))
                     turn = self._turn()
                     if turn is _Turn.ENDED:
                         return self._outcome()
-                    if turn is _Turn.SLEEPS and self.claim.granted:
-                        break
                     if turn is _Turn.SLEEPS:
                         self._sleep()
+            self._schedule()
         except BaseException:
             self.finish()
             raise
-        self._schedule()
         return None
 
     def remaining_ns(self) -> int:
@@ -130,6 +135,10 @@ class Lease:
         """Give the lease (or the attempt) up and remove our file; waits for a request under way."""
         self._leave.set()
         with self._crank:
+            if self._underway:
+                # A request was interrupted, or its answer was: the store may have done what it was asked.
+                now = self.lease_clock.now()
+                self._feed(Failed(now, now, "it was interrupted"))
             self._feed(ReleaseAsked(self.lease_clock.now()))
             while (turn := self._turn()) is not _Turn.ENDED:
                 if turn is _Turn.SLEEPS:
@@ -146,17 +155,15 @@ class Lease:
             return _Turn.ENDED
         if isinstance(action, Sleep | Rest):
             return _Turn.SLEEPS
+        self._underway = True
         try:
             event = self._hands.perform(claim, action)
-        except BaseException as error:
-            # Interrupted, or a failure that nobody foresaw: the store may have done what it was asked.
+        except Exception as error:  # noqa: BLE001 - logged; see below
+            # A failure that nobody foresaw, after which the store may have done what it was asked.
             now = self.lease_clock.now()
-            self._feed(Failed(now, now, describe(error)))
-            if not isinstance(error, Exception):
-                raise
             _log.exception("a request for lock %s failed unexpectedly", claim.name)
-        else:
-            self._feed(event)
+            event = Failed(now, now, describe(error))
+        self._feed(event)
         return _Turn.GO_ON
 
     def _feed(self, event: Event) -> None:
@@ -169,7 +176,9 @@ class Lease:
                 fed = replace(event, ended=max(event.ended, now))
             else:
                 fed = replace(event, at=max(event.at, now))
-            self._claim, self._action = advance(self._claim, fed)
+            claim, action = advance(self._claim, fed)
+            # One statement: an interruption must not come between.
+            self._claim, self._action, self._underway = claim, action, False
             self._left(now)
 
     def _left(self, now: int) -> int:
@@ -188,7 +197,11 @@ class Lease:
         self.lost.set()
         if self._on_lost is not None:
             on_lost = self._on_lost
-            self._scheduler.schedule(self._clock.mono_ns(), lambda: on_lost(loss))
+            try:
+                self._watcher.schedule(self._clock.mono_ns(), lambda: on_lost(loss))
+            except RuntimeError as error:
+                # `check()` and the event tell it all the same, and `check()` may be who runs this.
+                _log.warning("nobody could be told that lock %s is lost: %s", self._claim.name, error)
 
     def _outcome(self) -> Outcome:
         claim = self.claim
@@ -217,7 +230,7 @@ class Lease:
             return
         self._scheduler.schedule(self.lease_clock.mono_at(action.until), self._renew)
         # The watch over the end: it is announced in time even if the renewal hangs.
-        self._scheduler.schedule(self.lease_clock.mono_at(claim.until), self._watch)
+        self._watcher.schedule(self.lease_clock.mono_at(claim.until), self._watch)
 
     def _renew(self) -> None:
         if not self._crank.acquire(blocking=False):

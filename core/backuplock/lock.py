@@ -10,39 +10,38 @@ with lock.hold(timeout=300):
 from __future__ import annotations
 
 import contextlib
-import getpass
+import math
 import os
 import random
-import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from types import TracebackType
 from typing import NoReturn, Self
 
-from backuplock import __version__, layout
-from backuplock.clock import SECOND, Clock, LeaseClock, SystemClock, nanoseconds, seconds
-from backuplock.driver import Hands
-from backuplock.errors import AcquireFailed, Contended, LockError
+from backuplock import layout
+from backuplock.clock import Clock, LeaseClock, SystemClock, nanoseconds, seconds
+from backuplock.driver import Hands, owner_here
+from backuplock.errors import LeftBehind, LockError
 from backuplock.guarantees import terms_for
-from backuplock.keeper import Scheduler, shared_keeper
+from backuplock.keeper import Scheduler, shared_keeper, shared_watcher
 from backuplock.lease import Lease
-from backuplock.model import LockType, Operation, Owner
-from backuplock.protocol import (
-    Blocker,
-    Certificate,
-    Loss,
-    Outcome,
-    Proof,
-    Result,
-    Terms,
-    next_attempt,
-    start,
-)
-from backuplock.share import Holding, Share, leave_block
+from backuplock.model import Operation
+from backuplock.protocol import Certificate, Loss, Outcome, Proof, Result, Terms, next_attempt, start
+from backuplock.refusal import describe_blocker, fate, refusal
+from backuplock.share import ELSEWHERE, Holding, Share, leave_block
 from backuplock.stores.base import Store
-from backuplock.text import printable
+
+__all__ = ["BackupLock", "describe_blocker"]
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    """One call of `acquire`: its present attempt, what ends it, and what it won."""
+
+    lease: Lease
+    cancel: threading.Event
+    share: Share | None = None
 
 
 class BackupLock:
@@ -86,9 +85,9 @@ class BackupLock:
         self._scheduler = scheduler
         self._jitter = jitter
         self._guard = threading.Lock()
-        self._trying: Lease | None = None
+        self._pid = os.getpid()
+        self._calling: _Call | None = None
         self._held: Share | None = None
-        self._cancel = threading.Event()
 
     # -- getting it
 
@@ -96,39 +95,36 @@ class BackupLock:
         """Take the lock, waiting at most `timeout` seconds; 0 makes one attempt, as Longhorn does.
 
         One attempt takes a few requests, and two seconds where listings may lag or others are there. While
-        it waits for the next one, nothing of ours is in the store.
+        it waits for the next one, nothing of ours is in the store. If it is interrupted (Ctrl-C), our file
+        is removed first; if that fails, a note on the exception says so.
 
         Raises:
             Contended: others hold it; names them.
             AcquireFailed: it could not be decided safely, or `release` was called meanwhile.
             RuntimeError: it is held or being acquired already.
+            ValueError: `timeout` is negative or no finite number.
         """
-        with self._guard:
-            if self._trying is not None or self._held is not None:
-                raise RuntimeError(f"the lock of {self.volume} is held or being acquired; use share()")
-            self._cancel.clear()
-            lease = self._trying = self._attempt(LeaseClock(self._clock))
-        deadline = lease.lease_clock.now() + nanoseconds(timeout)
-        what = f"the lock of {self.volume} for {self.operation}"
+        self.acquire_unless(threading.Event(), timeout)
+
+    def acquire_unless(self, cancel: threading.Event, timeout: float = 0.0) -> None:
+        """As `acquire`, but gives up before the next attempt when `cancel` is set, and never holds then."""
+        if not (math.isfinite(timeout) and timeout >= 0):
+            raise ValueError(f"a timeout is a number of seconds, zero or more, not {timeout!r}")
+        lease_clock = LeaseClock(self._clock)
+        call = _Call(self._attempt(lease_clock), cancel)
         try:
-            lease = self._try_until(lease, deadline)
-            with self._guard:
-                if not self._cancel.is_set():
-                    self._held = Share(Holding(lease, self._scheduler or shared_keeper(), what))
-                    return
-            raise AcquireFailed(f"{what} was released while it was being acquired")
-        except BaseException:
-            # Won, but nobody will know: it must not be renewed for ever.
-            lease.finish()
+            self._enter(call)
+            self._win(call, lease_clock.now() + nanoseconds(timeout))
+            self._keep(call)
+        except BaseException as error:
+            self._undo(call, error)
             raise
-        finally:
-            with self._guard:
-                self._trying = None
 
     def release(self) -> Certificate:
         """Give this reference back; when all shares are too, the lock file is removed.
 
-        Waits for a request that is under way. A lost lock is released as well: its file is removed.
+        Waits for a request that is under way. A lost lock is released as well: its file is removed. While
+        `acquire` runs in another thread, that is made to give up. In a forked child nothing happens.
 
         Returns: what can be said of exclusivity so far; final with the last reference.
 
@@ -136,17 +132,21 @@ class BackupLock:
             LeftBehind: the file could not be removed; the lock is released all the same.
             RuntimeError: it is not held.
         """
+        if self._elsewhere:
+            if self._held is None and self._calling is None:
+                raise self._not_held()
+            return ELSEWHERE if self._held is None else self._held.release()
         with self._guard:
-            share, trying = self._held, self._trying
+            share, call = self._held, self._calling
             self._held = None
-            if trying is not None:
-                self._cancel.set()
-        if trying is not None:
-            trying.finish()
-            return Certificate(Proof.NOT_PROVEN, "it was never held")
-        if share is None:
-            raise RuntimeError(f"the lock of {self.volume} is not held")
-        return share.release()
+            if call is not None:
+                call.cancel.set()
+        if share is not None:
+            return share.release()
+        if call is None:
+            raise self._not_held()
+        call.lease.finish()
+        return Certificate(Proof.NOT_PROVEN, "it was never held")
 
     @contextlib.contextmanager
     def hold(self, timeout: float = 0.0) -> Iterator[Self]:
@@ -203,7 +203,7 @@ class BackupLock:
     @property
     def held(self) -> bool:
         """Whether this reference is held; says nothing about the lease: that is `check`."""
-        return self._held is not None
+        return self._held is not None and not self._elsewhere
 
     @property
     def lost(self) -> threading.Event:
@@ -224,17 +224,93 @@ class BackupLock:
 
     # -- within
 
+    @property
+    def _elsewhere(self) -> bool:
+        """Whether this is a forked child's copy. Asked before the guard is taken: a thread of the parent
+        may have held it during the fork."""
+        return os.getpid() != self._pid
+
     def _share(self) -> Share:
         share = self._held
         if share is None:
-            raise RuntimeError(f"the lock of {self.volume} is not held")
+            raise self._not_held()
         return share
 
+    def _not_held(self) -> RuntimeError:
+        return RuntimeError(f"the lock of {self.volume} is not held")
+
     def _leave_block(self, error: BaseException | None) -> None:
+        if self._elsewhere:
+            return
         with self._guard:
             share, self._held = self._held, None
         if share is not None:
             leave_block(share, error)
+
+    def _enter(self, call: _Call) -> None:
+        if self._elsewhere:
+            if self._held is not None or self._calling is not None:
+                raise RuntimeError(f"the lock of {self.volume} is the parent process's; make another one")
+            self._guard, self._pid = threading.Lock(), os.getpid()
+        with self._guard:
+            if self._calling is not None or self._held is not None:
+                raise RuntimeError(f"the lock of {self.volume} is held or being acquired; use share()")
+            self._calling = call
+
+    def _win(self, call: _Call, deadline: int) -> None:
+        tries = 0
+        left_until: int | None = None
+        lease_clock = call.lease.lease_clock
+        while True:
+            self._heed(call, left_until)
+            tries += 1
+            outcome = call.lease.run()
+            if outcome is None:
+                return
+            if outcome.left_until is not None:
+                left_until = max(left_until or 0, outcome.left_until)
+            at = lease_clock.now()
+            again = next_attempt(
+                self.terms, outcome, at=at, deadline=deadline, tries=tries, jitter=self._jitter()
+            )
+            if again is None or outcome.left:
+                raise self._refusal(outcome, at, left_until)
+            self._clock.sleep(again - at, call.cancel)
+            with self._guard:
+                if not call.cancel.is_set():
+                    call.lease = self._attempt(lease_clock)
+
+    def _heed(self, call: _Call, left_until: int | None) -> None:
+        """Raise if the call is to give up."""
+        if call.cancel.is_set():
+            at = call.lease.lease_clock.now()
+            raise self._refusal(Outcome(Result.WITHDRAWN), at, left_until)
+
+    def _keep(self, call: _Call) -> None:
+        what = f"the lock of {self.volume} for {self.operation}"
+        with self._guard:
+            self._heed(call, None)
+            call.share = Share(Holding(call.lease, self._scheduler or shared_keeper(), what))
+            self._held, self._calling = call.share, None
+
+    def _undo(self, call: _Call, error: BaseException) -> None:
+        """After a failed or interrupted call: nothing is kept that nobody knows of."""
+        with self._guard:
+            if self._calling is call:
+                self._calling = None
+            if call.share is not None and self._held is call.share:
+                self._held = None
+        if call.share is not None:
+            with contextlib.suppress(RuntimeError):
+                try:
+                    call.share.release()
+                except LeftBehind as left:
+                    error.add_note(str(left))
+            return
+        outcome = call.lease.finish()
+        if getattr(error, "left_for", None) is None and outcome.left_until is not None:
+            left_for = seconds(outcome.left_until - call.lease.lease_clock.now())
+            error.add_note(f"{call.lease.claim.key}{fate(outcome.left, max(0.0, left_for))}")
 
     def _attempt(self, lease_clock: LeaseClock) -> Lease:
         name = layout.new_lock_name()
@@ -244,74 +320,12 @@ class BackupLock:
             name=name,
             lock_type=self.operation.lock_type,
         )
-        owner = replace(_me(), operation=self.operation.value, note=self._note, acquired_at=self._today())
+        owner = owner_here(self.operation, self._note, self._clock.wall_ns())
         hands = Hands(self._store, self.volume, owner, lease_clock)
         scheduler = self._scheduler or shared_keeper()
-        return Lease(claim, action, hands, self._clock, scheduler, self._on_lost)
+        watcher = self._scheduler or shared_watcher()
+        return Lease(claim, action, hands, self._clock, scheduler, watcher, self._on_lost)
 
-    def _try_until(self, lease: Lease, deadline: int) -> Lease:
-        tries = 0
-        while True:
-            tries += 1
-            outcome = lease.run()
-            if outcome is None:
-                return lease
-            at = lease.lease_clock.now()
-            again = next_attempt(
-                self.terms, outcome, at=at, deadline=deadline, tries=tries, jitter=self._jitter()
-            )
-            if again is None or outcome.left or self._clock.sleep(again - at, self._cancel):
-                raise self._refusal(outcome, at)
-            with self._guard:
-                if self._cancel.is_set():
-                    raise self._refusal(replace(outcome, result=Result.WITHDRAWN), at)
-                lease = self._trying = self._attempt(lease.lease_clock)
-
-    def _refusal(self, outcome: Outcome, at: int) -> LockError:
-        left = None if outcome.left_until is None else max(0.0, seconds(outcome.left_until - at))
-        where = f"cannot lock {self.volume} for {self.operation}"
-        told = f"; our own file is left there for {left:.0f} s at most" if outcome.left and left else ""
-        if outcome.result is Result.REFUSED:
-            after = self._until(outcome.blockers)
-            when = "when it ends is not known" if after is None else f"at the earliest in {after:.0f} s"
-            return Contended(
-                f"{where}: {'; '.join(map(describe_blocker, outcome.blockers[:3]))}{told}",
-                advice=f"it is free when they are released, {when}",
-                blockers=outcome.blockers,
-                retry_after=after,
-                left_for=left,
-            )
-        why = "it was released meanwhile" if outcome.result is Result.WITHDRAWN else outcome.detail
-        return AcquireFailed(f"{where}: {printable(why)}{told}", final=outcome.final, left_for=left)
-
-    def _until(self, blockers: tuple[Blocker, ...]) -> float | None:
-        """Seconds until the last blocker ends if all holders died now, from ages: no clock is compared."""
-        ages = [blocker.age for blocker in blockers]
-        if any(age is None for age in ages):
-            return None
-        return max(seconds(self.terms.timing.duration_ns - (age or 0)) for age in ages)
-
-    def _today(self) -> str:
-        return datetime.fromtimestamp(self._clock.wall_ns() // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def describe_blocker(blocker: Blocker) -> str:
-    """A blocker in words: name, type, state, age and the earliest end."""
-    kinds: dict[int | None, str] = {
-        LockType.BACKUP_RESTORE: "backup or restore",
-        LockType.DELETION: "deletion",
-        None: "unreadable",
-    }
-    kind = kinds.get(blocker.type, f"type {blocker.type}")
-    name = blocker.key.rpartition("/")[2].removesuffix(layout.LOCK_SUFFIX)
-    state = "" if blocker.acquired is None else ", held" if blocker.acquired else ", waiting"
-    age = "" if blocker.age is None else f", refreshed {seconds(blocker.age):.0f} s ago"
-    return f"{printable(name, limit=80)} ({kind}{state}{age})"
-
-
-def _me() -> Owner:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return Owner(host=socket.gethostname(), pid=os.getpid(), user=user, tool=f"backuplock/{__version__}")
+    def _refusal(self, outcome: Outcome, at: int, left_until: int | None) -> LockError:
+        what = f"{self.volume} for {self.operation}"
+        return refusal(what, self.terms, outcome, at=at, left_until=left_until)

@@ -10,14 +10,16 @@ import weakref
 from types import TracebackType
 from typing import NoReturn, Self
 
-from backuplock.clock import seconds
+from backuplock.clock import SECOND, SystemClock, seconds
 from backuplock.errors import LeftBehind, LockLost
 from backuplock.keeper import Scheduler
 from backuplock.lease import Lease
-from backuplock.protocol import Certificate, Loss, Outcome
+from backuplock.protocol import Certificate, Loss, Outcome, Proof
 
 _EXIT_WAIT_S = 15.0
-"""How long the end of the process waits for the files of locks that nobody released."""
+"""How long the end of the process waits, in all, for the files of locks that nobody released."""
+
+ELSEWHERE = Certificate(Proof.NOT_PROVEN, "the lock is the parent process's, not this fork's")
 
 
 class Holding:
@@ -26,15 +28,19 @@ class Holding:
     def __init__(self, lease: Lease, scheduler: Scheduler, what: str) -> None:
         self.lease = lease
         self.what = what
+        self.key = lease.claim.key
         self.pid = os.getpid()
         self._scheduler = scheduler
         self._guard = threading.Lock()
         self._count = 0
-        _living.add(self)
+        _living[id(self)] = self
 
     @property
     def elsewhere(self) -> bool:
-        """Whether this is a forked child's copy: the lock is the parent's."""
+        """Whether this is a forked child's copy: the lock is the parent's.
+
+        To be asked before any guard is taken: a thread of the parent may have held it during the fork.
+        """
         return os.getpid() != self.pid
 
     def take(self) -> None:
@@ -51,16 +57,39 @@ class Holding:
             last = self._count == 0
         if not last:
             return None
-        _living.discard(self)
-        return self.lease.finish()
+        return self.finish()
+
+    def finish(self) -> Outcome:
+        """Remove the file, whoever still refers to it; interrupted, the end of the process tries again."""
+        outcome = self.lease.finish()
+        _living.pop(id(self), None)
+        return outcome
 
     def forgotten(self) -> None:
         """A reference was collected without a release: say so, and release in a thread of the scheduler,
         for the garbage collector is no place for requests."""
         if self.elsewhere:
             return
-        warnings.warn(f"{self.what} was forgotten without release()", ResourceWarning, stacklevel=2)
         self._scheduler.schedule(0, lambda: _drop_quietly(self))
+        # Last, for a filter may make it an error.
+        warnings.warn(f"{self.what} was forgotten without release()", ResourceWarning, stacklevel=2)
+
+    def finish_soon(self) -> threading.Event:
+        """Remove the file in a thread of the scheduler; the event is set when that is over."""
+        over = threading.Event()
+
+        def finish() -> None:
+            try:
+                self.finish()
+            finally:
+                over.set()
+
+        try:
+            self._scheduler.schedule(0, finish)
+        except RuntimeError:
+            # No thread is left and an ending interpreter starts none.
+            finish()
+        return over
 
 
 class Share:
@@ -78,7 +107,7 @@ class Share:
     @property
     def key(self) -> str:
         """The key of the lock file."""
-        return self._holding.lease.claim.key
+        return self._holding.key
 
     @property
     def lost(self) -> threading.Event:
@@ -116,7 +145,7 @@ class Share:
 
     def certificate(self) -> Certificate:
         """What can be said of exclusivity so far."""
-        return self._holding.lease.certificate()
+        return ELSEWHERE if self._holding.elsewhere else self._holding.lease.certificate()
 
     def release(self) -> Certificate:
         """Give this reference back; the last one removes the lock file, waiting for a request under way.
@@ -127,6 +156,9 @@ class Share:
             LeftBehind: it was the last, and the file could not be removed.
             RuntimeError: it was released already.
         """
+        if self._holding.elsewhere:
+            self._finalizer.detach()
+            return ELSEWHERE
         with self._guard:
             if self._released:
                 raise RuntimeError(f"{self._holding.what} was released already")
@@ -183,17 +215,23 @@ def leave_block(share: Share, error: BaseException | None) -> None:
     if share.released or share._holding.elsewhere:
         return
     loss = share._holding.lease.loss()
+    left: LeftBehind | None = None
     try:
-        share.release()
-    except LeftBehind as left:
-        if error is None:
-            raise
-        error.add_note(str(left))
-    if loss is not None and error is None:
-        raise share._lost(loss)
+        certificate = share.release()
+    except LeftBehind as raised:
+        left, certificate = raised, raised.certificate
+    if certificate.proof is Proof.VIOLATED:
+        # Only the last look found that we were not alone: what the block did counts as little.
+        loss = loss or share._holding.lease.loss()
+    worst = error or (share._lost(loss) if loss is not None else left)
+    if left is not None and worst is not None and worst is not left:
+        worst.add_note(str(left))
+    if worst is not None and worst is not error:
+        raise worst
 
 
-_living: weakref.WeakSet[Holding] = weakref.WeakSet()
+_living: dict[int, Holding] = {}
+"""What is to be finished at the end of the process, by identity."""
 
 
 def _drop_quietly(holding: Holding) -> None:
@@ -203,16 +241,15 @@ def _drop_quietly(holding: Holding) -> None:
 
 
 def _release_all() -> None:
-    """At the end of the process: remove the files of what was never released, but do not hang for it."""
-    threads = [
-        threading.Thread(target=holding.lease.finish, daemon=True)
-        for holding in list(_living)
-        if not holding.elsewhere
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(_EXIT_WAIT_S)
+    """At the end of the process: remove the files of what was never released, but do not hang for it.
+
+    In threads that run already, for an interpreter that ends gives no new ones.
+    """
+    clock = SystemClock()
+    give_up = clock.mono_ns() + round(_EXIT_WAIT_S * SECOND)
+    pending = [holding.finish_soon() for holding in list(_living.values()) if not holding.elsewhere]
+    for over in pending:
+        over.wait(max(0.0, seconds(give_up - clock.mono_ns())))
 
 
 atexit.register(_release_all)
