@@ -28,7 +28,7 @@ class Trouble:
 
 
 class TroubledStore:
-    """Wraps a store. `calls` counts what reached the wrapper, by verb; `puts` are (key, body) that were asked."""
+    """Wraps a store. `calls` counts what reached the wrapper, by verb; `puts` are (key, body) asked for."""
 
     def __init__(self, inner: Store) -> None:
         self.inner = inner

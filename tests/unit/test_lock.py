@@ -433,14 +433,23 @@ def test_acquire_and_release_race_without_a_lock_left_or_a_lie() -> None:
         assert world.files() == []
 
 
+def lose(world: World, lock: BackupLock) -> None:
+    world.memory.delete(lock.key)
+    world.pass_s(21)
+
+
+def work_and_lose(world: World, error: Exception | None = None) -> None:
+    with world.lock().hold() as lock:
+        lose(world, lock)
+        if error is not None:
+            raise error
+
+
 def test_the_block_tells_of_a_loss_unless_it_raised_itself(world: World) -> None:
-    with pytest.raises(LockLost, match="removed"), world.lock().hold() as lock:
-        world.memory.delete(lock.key)
-        world.pass_s(21)
-    with pytest.raises(KeyError), world.lock().hold() as lock:
-        world.memory.delete(lock.key)
-        world.pass_s(21)
-        raise KeyError
+    with pytest.raises(LockLost, match="removed"):
+        work_and_lose(world)
+    with pytest.raises(KeyError):
+        work_and_lose(world, KeyError())
 
 
 def test_the_block_tells_of_a_rival_that_only_the_last_look_found(world: World) -> None:
@@ -450,9 +459,13 @@ def test_the_block_tells_of_a_rival_that_only_the_last_look_found(world: World) 
 
 
 def test_the_block_tells_of_a_loss_before_a_file_that_was_left(world: World) -> None:
-    with pytest.raises(LockLost) as caught, world.lock() as lock:
-        world.rival()
-        world.pass_s(21)
-        world.store.add("delete", before=Denied("access denied"))
-        assert lock.lost.is_set()
+    def work() -> None:
+        with world.lock() as lock:
+            world.rival()
+            world.pass_s(21)
+            world.store.add("delete", before=Denied("access denied"))
+            assert lock.lost.is_set()
+
+    with pytest.raises(LockLost) as caught:
+        work()
     assert any("could not be removed" in note for note in caught.value.__notes__)
