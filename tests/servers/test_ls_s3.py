@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import backuplock
+import locktop
 from harness.builders import LEASE_S, Fleet, Lock, fleet, write_all
 from harness.s3 import BUCKET, SECRET_KEY
 from locktop import cli
@@ -239,3 +245,41 @@ def test_nothing_is_written(
         assert cli.main(["ls", "--all", proxy.server.url(prefix)]) == ExitCode.OK
         assert proxy.log
         assert not any(access.is_write for access in proxy.log)
+
+
+@pytest.mark.parametrize("how", ["timeout", "interrupt"])
+def test_a_sweep_that_hangs_half_way_is_left_behind(
+    served: tuple[S3Server, Path], prefix: str, how: str
+) -> None:
+    from harness.proxy import FaultProxy, Rule
+
+    server, bucket = served
+    write_all(bucket / prefix, fleet(5, 3), time.time_ns())
+    source = os.pathsep.join(str(Path(package.__path__[0]).parent) for package in (backuplock, locktop))
+    with FaultProxy(server) as proxy:
+        # The root is listed, the folders below it never are: threads hang that no signal reaches.
+        proxy.add(Rule(path=r"volumes(/|%2F)[0-9a-f]{2}", hang="request"))
+        environ = {**os.environ, **proxy.server.environ(), "NO_PROXY": "127.0.0.1", "PYTHONPATH": source}
+        patience = ["--timeout", "1"] if how == "timeout" else []
+        process = subprocess.Popen(
+            [sys.executable, "-m", "locktop", "ls", *patience, proxy.server.url(prefix)],
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        give_up = time.monotonic() + 60
+        while not proxy.log and time.monotonic() < give_up and process.poll() is None:
+            time.sleep(0.02)
+        asked = time.monotonic()
+        if how == "interrupt":
+            process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        # Each of the requests would be waited for 20 s.
+        assert time.monotonic() - asked < 15
+    assert out == ""
+    if how == "timeout":
+        assert (process.returncode, err.count("\n")) == (ExitCode.UNREACHABLE, 1)
+        assert "no complete answer in 1 s" in err
+    else:
+        assert (process.returncode, err) == (ExitCode.INTERRUPTED, "")

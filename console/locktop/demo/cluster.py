@@ -89,7 +89,6 @@ class Cluster:
 
     def end(self) -> None:
         """End every client, at once."""
-        os.close(self._alive)
         for pid in self._clients:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -78,7 +78,8 @@ def _start(root: Path, seed: int, now_ns: int, *, keep: bool) -> subprocess.Pope
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": path},
-        # Ctrl-C is this process's to handle: it ends the cluster in its own time.
+        # The terminal's signals are for this process alone: suspended with Ctrl-Z, it shall not stop the
+        # clients, whose locks would end.
         start_new_session=True,
     )
 
