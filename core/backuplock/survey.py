@@ -55,6 +55,7 @@ def sweep(
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
     workers: int = WORKERS,
+    all_names: bool = False,
 ) -> Snapshot:
     """Read every lock of a store.
 
@@ -65,12 +66,35 @@ def sweep(
         clock_error_ns: what to assume of the store's clock while it has said nothing, see `assumed`.
         progress: called from this thread now and then while the sweep runs.
         stop: set it from another thread to end the sweep with `Cancelled`.
+        all_names: read the names people know of volumes without locks too, one more request each.
 
     Raises:
         StoreError: nothing at all could be read (the first listing failed, or the store went away).
     """
-    walk = _Walk(store, previous, clock or SystemClock(), progress, stop or threading.Event())
+    walk = _Walk(store, previous, clock or SystemClock(), progress, stop or threading.Event(), all_names)
     return walk.run(workers, clock_error_ns)
+
+
+def look(
+    store: Store,
+    volume: str,
+    previous: Snapshot | None = None,
+    *,
+    clock: Clock | None = None,
+    clock_error_ns: int = ASSUMED_ERROR_NS,
+) -> Snapshot:
+    """Read the locks and names of one volume: two listings, a request a lock, one for its names.
+
+    The Snapshot has this volume only, or none if the store has nothing under its name; `store_present` is
+    then asked for. `previous` is a look at the same volume, as for `sweep`.
+
+    Raises:
+        Malformed: `volume` is no volume's name.
+        StoreError: the volume could not be listed.
+    """
+    folder = layout.volume_folder(volume)
+    walk = _Walk(store, previous, clock or SystemClock(), None, threading.Event(), True)
+    return walk.look(volume, folder, clock_error_ns)
 
 
 _Task = Callable[[], "_Found"]
@@ -97,8 +121,10 @@ class _Walk:
         clock: Clock,
         progress: Callable[[Progress], None] | None,
         stop: threading.Event,
+        all_names: bool,
     ) -> None:
         self._store = store
+        self._all_names = all_names
         self._previous = previous
         self._known: Mapping[str, LockFile] = previous.by_key if previous else {}
         self._names: dict[str, VolumeNames] = {
@@ -129,6 +155,14 @@ class _Walk:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
         return self._snapshot(began, volumes, problems, clock_error_ns, present=present)
+
+    def look(self, volume: str, folder: str, clock_error_ns: int) -> Snapshot:
+        began = self._clock.mono_ns()
+        inside = self._list(folder)
+        found = bool(inside.entries or inside.folders)
+        present = found or self._has_backupstore()
+        volumes = [self._inside(volume, folder, inside)] if found else []
+        return self._snapshot(began, volumes, [], clock_error_ns, present=present)
 
     def _drain(
         self,
@@ -242,25 +276,26 @@ class _Walk:
 
     def _volume(self, name: str, folder: str) -> _Found:
         try:
-            inside = self._list(folder)
-            if layout.LOCKS not in inside.folders:
-                return _Found(volume=VolumeView(name, problem=_odd_locks(inside)))
-            listing = self._list(f"{folder}/{layout.LOCKS}")
+            return _Found(volume=self._inside(name, folder, self._list(folder)))
         except StoreError as error:
             return _Found(
                 volume=VolumeView(name, problem=f"could not be listed: {error}"), unreachable=_lost(error)
             )
+
+    def _inside(self, name: str, folder: str, inside: Listing) -> VolumeView:
+        names = self._volume_names(name, folder, inside) if self._all_names else None
+        if layout.LOCKS not in inside.folders:
+            return VolumeView(name, names=names, problem=_odd_locks(inside))
+        listing = self._list(f"{folder}/{layout.LOCKS}")
         locks, leftovers = self._locks(name, f"{folder}/{layout.LOCKS}", listing)
-        return _Found(
-            volume=VolumeView(
-                name=name,
-                locks=locks,
-                leftovers=leftovers,
-                names=self._volume_names(name, folder, inside) if locks else None,
-                ghost=not inside.entries
-                and inside.folders == (layout.LOCKS,)
-                and name != layout.BACKING_IMAGE,
-            )
+        if locks and not self._all_names:
+            names = self._volume_names(name, folder, inside)
+        return VolumeView(
+            name=name,
+            locks=locks,
+            leftovers=leftovers,
+            names=names,
+            ghost=not inside.entries and inside.folders == (layout.LOCKS,) and name != layout.BACKING_IMAGE,
         )
 
     def _locks(
