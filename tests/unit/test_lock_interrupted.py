@@ -53,7 +53,7 @@ class Interrupt:
 
 
 def _is_with(frame: FrameType) -> bool:
-    """Whether this may be the end of a `with` block: a tracer can come before `__exit__`, a signal can not."""
+    """Whether this may be the end of a `with` block: a tracer comes before `__exit__`, no signal does."""
     return linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip().startswith("with ")
 
 
