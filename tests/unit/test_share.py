@@ -8,6 +8,7 @@ import gc
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -177,14 +178,20 @@ def test_its_block_tells_of_the_loss(world: World) -> None:
     lock.release()
 
 
+def forget(things: list[Any]) -> None:
+    things.clear()
+    gc.collect()
+
+
 def test_a_forgotten_share_is_reported_and_given_back(world: World) -> None:
     lock = world.lock()
     lock.acquire()
     share = lock.share()
     lock.release()
+    held = [share]
+    del share
     with pytest.warns(ResourceWarning, match="forgotten"):
-        del share
-        gc.collect()
+        forget(held)
     assert world.files() != []
     world.scheduler.run_due()
     assert world.files() == []
@@ -194,9 +201,10 @@ def test_a_forgotten_lock_is_reported_and_released_by_a_thread() -> None:
     world = World()
     lock = world.lock(scheduler=Keeper(world.clock))
     lock.acquire()
+    held = [lock]
+    del lock
     with pytest.warns(ResourceWarning, match="forgotten"):
-        del lock
-        gc.collect()
+        forget(held)
     until(lambda: not world.files(), "for the file to go")
 
 
