@@ -1,14 +1,136 @@
-"""What else the store says about a volume: names people know.
+"""What else the store says about a volume: names people know, backups in progress, signs of work.
 
-Source: Longhorn's `volume.cfg`, whose label `KubernetesStatus` is a JSON string inside the JSON.
+Reads are bounded: one listing of the volume, one of its `backups/`, and a few small descriptions; blocks,
+of which there may be millions, are never listed. Nothing found here decides about a lock; it is shown.
+
+Sources: Longhorn's `volume.cfg`, whose label `KubernetesStatus` is a JSON string inside the JSON; its
+`backups/backup_<name>.cfg`, which has an empty `CreatedTime` from when the upload begins until it has ended.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any
 
+from backuplock import layout
+from backuplock.errors import StoreError
 from backuplock.model import VolumeNames
+from backuplock.stores.base import BODY_CAP, Entry, Store
+
+MOST_READ = 20
+"""Descriptions of backups that are read of one volume at most, the newest first."""
+
+_PREFIX, _SUFFIX = "backup_", ".cfg"
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A backup whose description says that it has not ended: in progress, or left by a holder that died.
+
+    `written_ns` is the store time at which the description was last written, `snapshot_at` the time of the
+    volume's snapshot as Longhorn writes it ("" if it says none).
+    """
+
+    name: str
+    key: str
+    written_ns: int
+    snapshot: str = ""
+    snapshot_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What lies beside the locks of a volume.
+
+    Attributes:
+        unfinished: backups that have not ended, the newest first.
+        backups: descriptions of backups that are there, finished or not.
+        newest_ns: store time at which the newest of them, or `volume.cfg`, was last written; None: no such.
+        newest_finished_ns: the same for descriptions that were not found unfinished.
+        unread: descriptions that could be unfinished and were not read, for they are too many or failed.
+        digest: of the two listings, locks left out; the same digest means that nothing of them changed.
+        problem: why something is missing here, "" if nothing is.
+    """
+
+    unfinished: tuple[Unfinished, ...] = ()
+    backups: int = 0
+    newest_ns: int | None = None
+    newest_finished_ns: int | None = None
+    unread: int = 0
+    digest: str = ""
+    problem: str = ""
+
+
+def surroundings(store: Store, volume: str, *, most_read: int = MOST_READ) -> Surroundings:
+    """Look at what lies beside the locks of a volume; what fails is said in `problem`.
+
+    Raises:
+        Malformed: `volume` is no volume's name.
+    """
+    folder = layout.volume_folder(volume)
+    try:
+        inside = store.list(folder)
+        # A volume that never had a backup has no such folder, and an object store would be asked in vain.
+        backups = store.list(f"{folder}/{layout.BACKUPS}").entries if layout.BACKUPS in inside.folders else ()
+    except StoreError as error:
+        return Surroundings(problem=f"what lies beside the locks could not be listed: {error}")
+    cfgs = sorted(filter(_is_backup, backups), key=lambda entry: (entry.modified_ns or 0, entry.name))[::-1]
+    # A finished backup's description lists its blocks: only a small one can be of a backup in progress.
+    small = [entry for entry in cfgs if entry.size <= BODY_CAP]
+    found: list[Unfinished] = []
+    failed = 0
+    for entry in small[:most_read]:
+        try:
+            unfinished = _unfinished(store, f"{folder}/{layout.BACKUPS}/{entry.name}")
+        except StoreError:
+            failed += 1
+            continue
+        if unfinished is not None:
+            found.append(unfinished)
+    names = {f"{_PREFIX}{one.name}{_SUFFIX}" for one in found}
+    cfg = [entry for entry in inside.entries if entry.name == layout.VOLUME_CFG]
+    return Surroundings(
+        unfinished=tuple(found),
+        backups=len(cfgs),
+        newest_ns=_newest([*cfgs, *cfg]),
+        newest_finished_ns=_newest([entry for entry in cfgs if entry.name not in names]),
+        unread=failed + max(0, len(small) - most_read),
+        digest=_fingerprint([*cfg, *backups]),
+        problem=f"{failed} descriptions of backups could not be read" if failed else "",
+    )
+
+
+def _is_backup(entry: Entry) -> bool:
+    return entry.regular and entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX)
+
+
+def _newest(entries: list[Entry]) -> int | None:
+    return max((entry.modified_ns for entry in entries if entry.modified_ns is not None), default=None)
+
+
+def _fingerprint(entries: list[Entry]) -> str:
+    shown = repr([(entry.name, entry.size, entry.modified_ns, entry.etag) for entry in entries])
+    return hashlib.sha256(shown.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+def _unfinished(store: Store, key: str) -> Unfinished | None:
+    blob = store.read(key)
+    fields = _object(blob.body) if blob is not None else None
+    if blob is None or fields is None or _text(fields.get("CreatedTime")):
+        return None
+    if not _text(fields.get("Name")) and "CreatedTime" not in fields:
+        # Not a description of a backup at all.
+        return None
+    file_name = key.rpartition("/")[2]
+    return Unfinished(
+        name=file_name[len(_PREFIX) : -len(_SUFFIX)],
+        key=key,
+        written_ns=blob.modified_ns,
+        snapshot=_text(fields.get("SnapshotName")),
+        snapshot_at=_text(fields.get("SnapshotCreatedAt")),
+    )
 
 
 def volume_names(body: bytes) -> VolumeNames | None:

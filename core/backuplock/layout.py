@@ -15,6 +15,7 @@ from backuplock.errors import Malformed
 ROOT = "backupstore"
 VOLUMES = f"{ROOT}/volumes"
 LOCKS = "locks"
+BACKUPS = "backups"
 LOCK_SUFFIX = ".lck"
 VOLUME_CFG = "volume.cfg"
 BACKING_IMAGE = "BACKINGIMAGE"
