@@ -45,9 +45,9 @@ class AsyncBackupLock:
             withdrawing = _in_thread(self._withdraw)
             await _settled(withdrawing)
             await _settled(trying)
-            left_for = getattr(trying.exception(), "left_for", None)
-            if told := withdrawing.result() or (str(trying.exception()) if left_for else ""):
-                cancelled.add_note(told)
+            for told in (withdrawing.result(), *_left_behind(trying.exception())):
+                if told:
+                    cancelled.add_note(told)
             raise
 
     async def release(self) -> Certificate:
@@ -84,6 +84,12 @@ class AsyncBackupLock:
         except LeftBehind as left:
             return str(left)
         return ""
+
+
+def _left_behind(error: BaseException | None) -> list[str]:
+    """What a failed acquisition says of a file that it left in the store."""
+    notes = list(getattr(error, "__notes__", []))
+    return [str(error), *notes] if getattr(error, "left_for", None) else notes
 
 
 def _in_thread(work: Callable[[], _T]) -> asyncio.Future[_T]:

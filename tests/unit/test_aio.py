@@ -156,18 +156,32 @@ async def test_a_timeout_of_asyncio_ends_a_wait(world: World) -> None:
     assert world.files() == ["lock-feed000000000001.lck"]
 
 
-async def test_cancelled_where_the_file_stays_it_says_so(world: World) -> None:
-    gate = Gate()
-    world.store.add("list", before=gate, times=1)
+@pytest.mark.parametrize(("verb", "nth"), [("put", 1), ("list", 1), ("put", 2), ("list", 2)])
+@pytest.mark.parametrize("heard", [True, False])
+async def test_cancelled_where_the_file_stays_it_says_so(
+    world: World, verb: str, nth: int, heard: bool
+) -> None:
+    gate, count = Gate(), 0
+
+    def hang() -> None:
+        nonlocal count
+        count += 1
+        if count == nth:
+            gate()
+
+    world.store.add(verb, after=hang)
     world.store.add("delete", before=Denied("access denied"))
     task = asyncio.create_task(AsyncBackupLock(world.lock()).acquire())
     await reached(gate)
     task.cancel()
+    if heard:
+        await beats(5)
     gate.open.set()
     with pytest.raises(asyncio.CancelledError) as caught:
         await task
     assert len(world.files()) == 1
-    assert any("our own file is left there" in note for note in caught.value.__notes__)
+    notes = " ".join(caught.value.__notes__)
+    assert "keeps the other type out for" in notes
 
 
 async def test_a_cancelled_release_is_finished_first(world: World) -> None:
