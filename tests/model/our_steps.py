@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING
 from backuplock.protocol import HOLDING, Look, Phase, Remove, Write
 from model.ours import OLDEST_SERIAL
 from model.peer import Peer
-from model.world import File, Flight, Ours, Request, State, Step
+from model.world import (
+    BROUGHT_BACK,
+    MISJUDGED,
+    UNKNOWING,
+    WROTE_LATE,
+    File,
+    Flight,
+    Ours,
+    Request,
+    State,
+    Step,
+)
 
 if TYPE_CHECKING:
     from model.world import World
-
-
-BROUGHT_BACK, WROTE_LATE, UNKNOWING, MISJUDGED = 3, 4, 5, 6
-"""Further values of `Ours.broken`: violations; and a removal between our look and an unconditional write,
-which nobody can see."""
 
 
 class OurSteps:
@@ -133,7 +139,7 @@ class OurSteps:
         if self._can(state, "stall") and not client.stalled and self._due(client):
             yield self._say("stalls"), _charge(self._put(state, client._replace(stalled=True)))
         if self._can(state, "crash"):
-            held = self.book.facts[client.claim].works
+            held = self.book.facts[client.claim].works and not client.broken
             dead = Ours(status=3 if held else 2, claim=self.book.first)
             yield self._say("dies"), _charge(self._put(state, dead))
         if self._can(state, "break") and not client.broken:

@@ -36,6 +36,11 @@ def terms(**changes: object) -> Terms:
     return Terms(**(base | changes))  # type: ignore[arg-type]
 
 
+BROUGHT_BACK, WROTE_LATE, UNKNOWING, MISJUDGED = 3, 4, 5, 6
+"""Values of `Ours.broken` beyond those told there: three violations, and (unknowing) a removed record that
+came back without its owner being able to know."""
+
+
 class File(NamedTuple):
     """One lock file: the record, its store time (0 is now), and the serial in the body (ours)."""
 
@@ -187,11 +192,15 @@ class World:
     def land_flight(self, state: State, flight: Flight) -> State:
         files = state.files
         there = files[flight.who]
-        if not flight.if_match or (there is not None and str(there.serial) == flight.if_match):
-            files = _set(files, flight.who, File(flight.acquired, 0, flight.serial))
-        flights = tuple(other for other in state.flights if other is not flight)
         clients = state.clients
         sender = clients[flight.who]
+        if not flight.if_match or (there is not None and str(there.serial) == flight.if_match):
+            files = _set(files, flight.who, File(flight.acquired, 0, flight.serial))
+            if there is None and isinstance(sender, Ours) and sender.broken:
+                # The store brings a removed record back by itself; its sender can not tell.
+                sender = sender._replace(broken=UNKNOWING)
+                clients = (*clients[: flight.who], sender, *clients[flight.who + 1 :])
+        flights = tuple(other for other in state.flights if other is not flight)
         if isinstance(sender, Ours) and sender.status == 3:
             # What a dead client's lost write brings back is no lease any more (its own had to be counted).
             clients = (*clients[: flight.who], sender._replace(status=2), *clients[flight.who + 1 :])
@@ -208,7 +217,8 @@ class World:
                     return f"{name}: {i} and {j} hold opposite types"
         for i in working:
             for j, client in enumerate(state.clients):
-                if isinstance(client, Ours) and client.status == 3 and setup.types[i] != setup.types[j]:
+                died = isinstance(client, Ours) and client.status == 3 and not self.is_broken(state, i)
+                if died and setup.types[i] != setup.types[j]:
                     file = state.files[j]
                     if file is not None and -file.at <= setup.terms.timing.duration_ns:
                         return f"S3: {i} holds beside the unexpired lease of {j}, which died"
@@ -256,7 +266,11 @@ def _set(files: tuple[File | None, ...], who: int, file: File | None) -> tuple[F
 
 
 __all__ = [
+    "BROUGHT_BACK",
+    "MISJUDGED",
     "OLDEST_SERIAL",
+    "UNKNOWING",
+    "WROTE_LATE",
     "File",
     "Flight",
     "Look",
