@@ -42,6 +42,7 @@ class Rule:
         headers: set in the reply, for example Date and Retry-After.
         truncate: bytes of the reply's body that arrive before the connection is closed.
         swell: a body of this many bytes is announced and begun.
+        chunked: the reply's body comes without a length.
         twice: the server gets the request a second time, and the second reply counts.
     """
 
@@ -58,6 +59,7 @@ class Rule:
     headers: dict[str, str] = field(default_factory=dict)
     truncate: int | None = None
     swell: int = 0
+    chunked: bool = False
     twice: bool = False
 
     def matches(self, method: str, path: str) -> bool:
@@ -236,6 +238,9 @@ class FaultProxy:
         reply.set_all(rule.headers)
         if rule.swell:
             reply.set_all({"content-length": str(rule.swell)})
+        if rule.chunked:
+            reply.set_all({"content-length": None, "transfer-encoding": "chunked"})
+            content = b"%x\r\n%b\r\n0\r\n\r\n" % (len(content), content) if content else b"0\r\n\r\n"
         told.status = reply.status
         # Before the client can know: it may look at the log as soon as it has its answer.
         self._note(told)

@@ -12,6 +12,7 @@ import pytest
 
 from backuplock.clock import SECOND
 from backuplock.errors import Conflict, Denied, StoreError, TooLarge, Unreachable
+from backuplock.stores.base import BODY_CAP
 from backuplock.stores.s3 import S3Store
 from backuplock.stores.s3_config import Limits
 from harness.proxy import FaultProxy, Rule
@@ -255,6 +256,18 @@ def test_five_gibibytes_are_not_fetched(store: S3Store, proxy: FaultProxy) -> No
     # What the kernel's buffers took before the client hung up.
     sent = wait_for(lambda: [access.sent for access in proxy.log if access.sent > len(BODY)])
     assert sent[0] < 64 * 1024**2
+
+
+def test_bodies_without_a_length(store: S3Store, proxy: FaultProxy, beside: S3Store) -> None:
+    with proxy.failing(Rule(chunked=True)):
+        assert body_of(store) == BODY
+        with pytest.raises(TooLarge, match="more than 5"):
+            store.read(KEY, cap=5)
+        beside.put(KEY, b"x" * 5 * BODY_CAP)
+        with pytest.raises(TooLarge):
+            store.read(KEY)
+        with proxy.failing(Rule(chunked=True, truncate=100)), pytest.raises(Unreachable):
+            store.read(KEY)
 
 
 # -- silence ------------------------------------------------------------------------------------------
