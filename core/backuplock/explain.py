@@ -39,11 +39,21 @@ class ComplaintKind(enum.StrEnum):
     """A volume is named, but nothing that is known to be about locks is said."""
 
 
+class Wording(enum.StrEnum):
+    """Which releases word a refusal so; it tells what their manager makes of it."""
+
+    FIRST = "up to 1.6.2, 1.7.0, 1.7.1"
+    SECOND = "1.6.3 and later 1.6, 1.7.2 and later 1.7, 1.8.0 to 1.10.1"
+    THIRD = "1.10.2 and later"
+    OTHER = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Complaint:
     """One thing a pasted text says about one lock.
 
     Attributes:
+        wording: whose words a refusal is in; `OTHER` for all else.
         volume: the volume's name; one that could not be a volume's is never reported.
         operations: what was being done; several where the words leave it open, empty if they say nothing.
         lock: the name in the path, without `.lck`: the loser's own; empty if no path was given.
@@ -55,6 +65,7 @@ class Complaint:
     operations: frozenset[Operation]
     lock: str
     excerpt: str
+    wording: Wording = Wording.OTHER
 
 
 _PATH = re.compile(
@@ -73,6 +84,12 @@ _KINDS: tuple[tuple[ComplaintKind, re.Pattern[str]], ...] = (
         ComplaintKind.REFUSED,
         re.compile(r"(?i)fail\w*\s+(?:to\s+acquire\s+)?(?:the\s+)?lock|lock\b.{0,400}?acquisition"),
     ),
+)
+
+_WORDINGS: tuple[tuple[Wording, re.Pattern[str]], ...] = (
+    (Wording.FIRST, re.compile(r"(?i)failed\s+lock\s+\S+\s+type\s+\d+\s+acquisition")),
+    (Wording.SECOND, re.compile(r"(?i)please\s+try\s+again\s+later\.")),
+    (Wording.THIRD, re.compile(r"(?i)please\s+try\s+again\s+later")),
 )
 
 _BOTH = frozenset({Operation.BACKUP, Operation.RESTORE})
@@ -136,15 +153,16 @@ def _lockish(line: str) -> bool:
 def _in_line(line: str) -> list[Complaint]:
     operations = _operations(line)
     kind = next((kind for kind, pattern in _KINDS if pattern.search(line)), ComplaintKind.MENTIONED)
+    wording = next((word for word, pattern in _WORDINGS if pattern.search(line)), Wording.OTHER)
     complaints = [
-        Complaint(kind, path["volume"], operations, path["lock"], _excerpt(line, path))
+        Complaint(kind, path["volume"], operations, path["lock"], _excerpt(line, path), wording)
         for path in _PATH.finditer(line)
         if layout.shards(path["volume"]) == (path["one"], path["two"])
     ]
     if complaints:
         return complaints
     return [
-        Complaint(kind, url["volume"], operations, "", _excerpt(line, url))
+        Complaint(kind, url["volume"], operations, "", _excerpt(line, url), wording)
         for url in _URL_VOLUME.finditer(line)
     ]
 
@@ -168,4 +186,5 @@ def _merge(first: Complaint, second: Complaint) -> Complaint:
     kind = second.kind if first.kind is ComplaintKind.MENTIONED else first.kind
     narrower = [found for found in (first.operations, second.operations) if found]
     operations = min(narrower, key=len) if narrower else frozenset[Operation]()
-    return Complaint(kind, first.volume, operations, first.lock, first.excerpt)
+    wording = second.wording if first.wording is Wording.OTHER else first.wording
+    return Complaint(kind, first.volume, operations, first.lock, first.excerpt, wording)
