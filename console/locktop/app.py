@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 from dataclasses import replace
 from typing import ClassVar
 
-from textual.app import App
 from textual.reactive import reactive
 
 from backuplock.clock import SECOND
-from backuplock.text import printable
+from backuplock.text import ellipsize_middle, printable
+from locktop.adapter import ContainedApp
 from locktop.format import ASCII, Glyphs, name, pick_glyphs
 from locktop.keys import bindings
 from locktop.messages import SessionReported
@@ -32,7 +34,7 @@ _HEIGHTS: list[tuple[int, str]] = [(0, "-short"), (30, "-tall")]
 _NOTHING = Status("", "", read_only=True, mono_ns=0, wall_ns=0, interval_ns=0)
 
 
-class LocktopApp(App[int], inherit_bindings=False):
+class LocktopApp(ContainedApp, inherit_bindings=False):
     """The console on one session.
 
     Args:
@@ -182,17 +184,25 @@ class LocktopApp(App[int], inherit_bindings=False):
             return
         # The key goes out as text that is safe to paste: it came from the store.
         self.copy_to_clipboard(printable(row.key, limit=4096))
-        self.notify(f"copied {name(row.key)}", markup=False, timeout=3)
+        self.notify(f"copied {ellipsize_middle(name(row.key), 60, self.glyphs.ellipsis)}", markup=False)
 
 
 def run(session: Session, *, read_only: bool = True, ascii_only: bool = False, mouse: bool = True) -> int:
     """Show the console until a person leaves it; the exit code of the process.
 
-    A session that could not be closed in time is left with `session.abandoned` set.
+    An error that nobody foresaw is raised here, once the terminal is as it was. If a request to the store
+    still hangs by then, the process ends here with the same code.
     """
     app = LocktopApp(session, read_only=read_only, ascii_only=ascii_only, handle_signals=True)
     try:
         app.run(mouse=mouse)
     finally:
         session.close()
+    if app.crash is not None:
+        raise app.crash
+    if session.abandoned:
+        # The interpreter would wait for the threads of the sweep, and those for a store that is gone.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(app.return_code or 0)
     return app.return_code or 0

@@ -99,7 +99,7 @@ def _state(row: Row, ctx: Ctx) -> Part:
 
 def _blocks(row: Row, ctx: Ctx) -> Part:
     if row.lock is None:
-        return ("unknown: not readable", "bad")
+        return ("unknown", "bad")
     if row.clashing:
         return ("FAILED to exclude", "alert")
     stops = stops_label(row)
@@ -131,7 +131,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("type", "TYPE", _type, 8, 8, keeps=16),
     Column("state", "STATE", _state, 7, 7, keeps=38),
     Column("ttl", "TTL", _ttl, 7, 7, keeps=0, right=True),
-    Column("owner", "OWNER", _owner, 10, 22, keeps=38),
+    Column("owner", "OWNER", _owner, 14, 22, keeps=38),
     Column("age", "AGE", _age, 7, 7, keeps=38, right=True),
     Column("lock", "LOCK", _lock, 21, 21, keeps=40, middle=True),
     Column("refresh", "LAST REFRESH", _refresh, 12, 12, keeps=40),

@@ -82,7 +82,7 @@ def summary(row: Row, view: View) -> list[Part]:
     return [
         (type_label(row.lock.record), "text"),
         (dot, "faint"),
-        *_state(row, row.lock, view)[1:],
+        *_brief(row, row.lock, view),
         (dot, "faint"),
         ("blocks nobody" if blocks == "-" else f"blocks {blocks}", "text"),
         *(known or []),
@@ -156,6 +156,17 @@ def _state(row: Row, lock: LockFile, view: View) -> list[Part]:
     if state is State.WAITING:
         return [*shown, (f"asked {since} ago, {_lapse(left)}", "text")]
     return [*shown, (f"refreshed {since} ago, {_lapse(left)} unless refreshed", "text")]
+
+
+def _brief(row: Row, lock: LockFile, view: View) -> list[Part]:
+    """The state in a few words."""
+    state = state_now(row, view.now)
+    left = ttl_ns(lock, view.now)
+    if state is State.BAD or left is None:
+        return [((lock.flaw.value if lock.flaw else "of unknown type"), "bad")]
+    if state is State.UNSURE:
+        return [("may have ended", "unsure")]
+    return [(f"{state.value}, {_lapse(left)}", "text")]
 
 
 def _lapse(left: int) -> str:

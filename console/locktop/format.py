@@ -122,7 +122,7 @@ def name(raw: str) -> str:
 def countdown(ns: int) -> str:
     """Time left: `2:05`, past the end `-1:03`; from an hour on `1h04m`, `3d02h`."""
     sign = "-" if ns < 0 else ""
-    whole = abs(ns) // SECOND if ns >= 0 else -(ns // SECOND)
+    whole = abs(ns) // SECOND
     if whole < HOUR:
         return f"{sign}{whole // MINUTE}:{whole % MINUTE:02d}"
     return sign + _long(whole)

@@ -77,6 +77,7 @@ KEYS: tuple[Key, ...] = (
     Key("copy_key", "y", "y", "copy the lock's key", "VIEW", "details", "copy key", 2),
     Key("back", "escape,backspace", "esc", "back to the table", "VIEW", "details", "back", 1),
     Key("back", "escape,question_mark,f1,enter", "esc", "close", "", "help", "close", 0),
+    Key("app.quit", "q", "q", "", "", "help"),
     Key("scroll(1)", "j,down", "j", "", "", "help"),
     Key("scroll(-1)", "k,up", "k", "", "", "help"),
 )

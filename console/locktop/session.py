@@ -94,8 +94,8 @@ class Session:
         self.clock: Clock = clock or SystemClock()
         self.board: Board | None = None
         self.abandoned = False
-        """Set by `close` when a request still hung: end the process with `os._exit`, or the interpreter
-        waits for the threads of the sweep."""
+        """Set by `close` when a request still hung: only `os._exit` ends the process then, for the
+        interpreter waits for the threads of the sweep."""
         self._open = open_store
         self._interval_ns = nanoseconds(interval_s)
         self._clock_error_ns = nanoseconds(clock_error_s)

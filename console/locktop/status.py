@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from backuplock.clock import SECOND, Span
 from backuplock.rules import State
 from locktop.format import (
     Glyphs,
     Line,
     Part,
+    fit,
     name,
     number,
     plural,
@@ -83,14 +86,10 @@ class Status:
 
 def header(status: Status, glyphs: Glyphs, width: int) -> tuple[Line, Line]:
     """The first line: left and right end. What matters least goes first as the width shrinks."""
-    left: Line = [(" locktop ", "brand"), (" ", "text")]
-    target = _target(status, width)
-    left += [(target, "strong"), ("  ", "text")]
-    left.append(("[RO]" if status.read_only else "[RW]", "dim" if status.read_only else "late"))
     right = [*_pulse(status, glyphs), *_age(status)]
     snapshot = status.board.snapshot if status.board else None
     wide, full = width >= 84, width >= 110
-    if snapshot is not None:
+    if snapshot is not None and width >= 70:
         delay = rtt(snapshot.rtt_ns)
         right += [("   rtt " if wide else "  ", "dim"), (delay, "text")]
     if snapshot is not None and wide:
@@ -100,14 +99,20 @@ def header(status: Status, glyphs: Glyphs, width: int) -> tuple[Line, Line]:
     elif snapshot is not None:
         mark = "~" if snapshot.clock.source == "assumed" else ""
         right += [("   UTC ", "dim"), (mark + utc_time(status.now.middle), "text")]
-    return left, [*right, (" ", "text")]
+    right.append((" ", "text"))
+    room = width - sum(cell_len(text) for text, _ in right)
+    return _who(status, glyphs, room, full=full), right
 
 
-def _target(status: Status, width: int) -> str:
-    label, url = status.label, status.url
-    if label in ("", url) or width < 110:
-        return label or url
-    return f"{label}  {url}"
+def _who(status: Status, glyphs: Glyphs, room: int, *, full: bool) -> Line:
+    """The target and the mode; the target's name gives way, the mode does not."""
+    known = status.label or status.url
+    known = fit(known, min(cell_len(known), max(4, room - 17)), ellipsis=glyphs.ellipsis, middle=True)
+    mode = ("[RO]", "dim") if status.read_only else ("[RW]", "late")
+    left: Line = [(" locktop ", "brand"), (" ", "text"), (known, "strong"), (" ", "text"), mode]
+    if full and status.label not in status.url:
+        left.append(("  " + status.url, "dim"))
+    return left
 
 
 def _pulse(status: Status, glyphs: Glyphs) -> list[Part]:
@@ -179,8 +184,9 @@ def banner(status: Status, glyphs: Glyphs) -> Line:
     """The line under the header while something is wrong; empty while nothing is."""
     mark: Part = (f" {glyphs.warn} ", "alert")
     if status.failure is not None:
-        return [mark, *_failure(status, status.failure)]
-    if status.hanging:
+        # Without data the reason stands in the middle, in full.
+        return [mark, *_failure(status, status.failure)] if status.board else []
+    if status.hanging and status.board is not None:
         return [mark, (f"no answer for {short_seconds(status.silent_ns)}", "alert"), *_still(status)]
     board = status.board
     if board is None:
@@ -199,14 +205,16 @@ def banner(status: Status, glyphs: Glyphs) -> Line:
 
 
 def _failure(status: Status, failure: SweepFailed) -> list[Part]:
+    return [(failure.line, "alert"), (f"   {_retry(status, failure)}", "text"), *_still(status)]
+
+
+def _retry(status: Status, failure: SweepFailed) -> str:
     left = failure.retry_at_mono_ns - status.mono_ns
+    if status.hanging:
+        return f"trying again, no answer for {short_seconds(status.silent_ns)}"
     if status.paused:
-        retry = "paused, r tries now"
-    elif left > 0:
-        retry = f"next try in {-(-left // SECOND)}s, r tries now"
-    else:
-        retry = "trying again"
-    return [(failure.line, "alert"), (f"   {retry}", "text"), *_still(status)]
+        return "paused, r tries now"
+    return f"next try in {-(-left // SECOND)}s, r tries now" if left > 0 else "trying again"
 
 
 def _still(status: Status) -> list[Part]:
@@ -219,9 +227,12 @@ def emptiness(status: Status, filter_text: str) -> list[Line]:
     """What stands in place of the rows when there are none."""
     board = status.board
     if board is None and status.failure is not None:
-        return [[(status.failure.line, "alert")], [], [("q quits, r tries now", "dim")]]
+        return [[(status.failure.line, "alert")], [], [(f"{_retry(status, status.failure)}, q quits", "dim")]]
     if board is None:
         done = status.progress
+        if status.hanging:
+            silence = f"no answer for {short_seconds(status.silent_ns)}"
+            return [[(silence, "late")], [], [("still waiting for the store, q quits", "dim")]]
         if done is None:
             return [[("reading the store", "dim")]]
         return [[(f"reading the store: {number(done.done)} of {plural(done.known, 'volume')}", "dim")]]

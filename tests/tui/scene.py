@@ -127,10 +127,9 @@ def night(held: int = 22, free: int = 40) -> Scene:
     return scene
 
 
-def fleet(count: int) -> Scene:
-    """Many volumes, a healthy lock on each."""
+def fleet(count: int, per_volume: int = 1) -> Scene:
+    """Many healthy locks."""
     scene = Scene()
     for n in range(count):
-        volume = uuid_volume(n)
-        scene.lock(volume, 1 + n % 60, 1 + n % 2)
+        scene.lock(uuid_volume(n // per_volume), 1 + n % 60)
     return scene

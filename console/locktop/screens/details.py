@@ -143,7 +143,10 @@ def _file(lock: LockFile, seen: Seen) -> list[Fact]:
     ]
     if modified is not None:
         exact = f"{utc_instant(modified)}.{modified % 1_000_000_000:09d} UTC on the store's clock"
-        facts.append(("written", f"{exact}, {age(seen.now.middle - modified)} ago"))
+        gone = seen.now.middle - modified
+        facts.append(
+            ("written", f"{exact}, {age(gone)} ago" if gone >= 0 else f"{exact}, {age(-gone)} ahead")
+        )
     if lock.flaw is not None:
         facts.append(("flaw", f"{lock.flaw.value}: {name(lock.reason)}"))
     return [Fact(label, ((text, "text"),)) for label, text in facts if text]

@@ -133,7 +133,7 @@ class LocksScreen(View):
             title += [("  ", "text"), (name(row.volume.names.workload), "dim")]
         if row.name:
             title += [("  ", "text"), (name(row.name), "dim")]
-        more = [Fact("if asked now", ()), *verdicts(row, seen)] if pane.size.height > 20 else ()
+        more = [Fact("asked now", ()), *verdicts(row, seen)] if pane.size.height > 20 else ()
         pane.show(title, describe(row, seen), summary(row, seen), more)
 
     # -- what people do

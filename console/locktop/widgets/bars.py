@@ -11,7 +11,7 @@ from textual.strip import Strip
 
 from locktop.format import Glyphs, Line
 from locktop.keys import Key
-from locktop.widgets.painted import Painted, cut, spread, width_of
+from locktop.widgets.painted import Painted, cut, spread, width_of, wrap
 
 MIN_WIDTH, MIN_HEIGHT = 60, 12
 """Below this nothing useful fits."""
@@ -88,7 +88,7 @@ class FooterBar(Painted):
         while shown and sum(len(key.shown) + 1 + len(key.footer) + gap for key in shown) > width:
             shown.pop()
         kept = {(key.action, key.place) for key in shown}
-        base = Style(bgcolor=self.rich_style.bgcolor)
+        base = self._base
         segments = [Segment(" ", base)]
         for key in self._keys:
             if (key.action, key.place) in kept:
@@ -106,4 +106,4 @@ class TooSmall(Painted):
         """What there is, what is needed, the way out."""
         size = self.app.size
         text = f"terminal too small: have {size.width}x{size.height}, need {MIN_WIDTH}x{MIN_HEIGHT}, q quits"
-        return self.paint([(text, "text")] if y == 0 else [], self.size.width)
+        return self.paint_line(wrap([(text, "text")], max(1, self.size.width)), y)

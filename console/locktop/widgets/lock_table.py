@@ -23,7 +23,7 @@ from locktop.rows import Row
 from locktop.widgets.painted import Painted, cut, width_of, wrap
 
 
-class LockTable(ScrollView, Painted, can_focus=True):
+class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
     """Locks, one a line, under a line of headings."""
 
     # Textual inherits these along the first base only.
@@ -109,6 +109,11 @@ class LockTable(ScrollView, Painted, can_focus=True):
         top = self.scroll_offset.y
         return min(top + 1, len(self._rows)), min(top + self.page_rows, len(self._rows))
 
+    @property
+    def rows(self) -> Sequence[Row]:
+        """All rows in order, those out of view as well."""
+        return self._rows
+
     # -- the cursor
 
     def move(self, by: int) -> None:
@@ -171,12 +176,14 @@ class LockTable(ScrollView, Painted, can_focus=True):
         """Line 0 is the headings, the others are rows from the scroll offset on."""
         # The last cell stays free beside a scrollbar.
         width = self.scrollable_content_region.width
+        if not self._rows:
+            return self._paint_instead(y, width)
         if y == 0:
             sort, reverse = self._sort
             return self.paint(heading(self._columns(width), self._ctx, sort, reverse=reverse), width)
         place = self.scroll_offset.y + y - 1
         if place >= len(self._rows):
-            return self._paint_instead(y, width)
+            return self.paint([], width)
         row = self._rows[place]
         cursor = row.key == self._cursor
         parts = row_parts(row, self._columns(width), self._ctx, cursor=cursor)
@@ -188,8 +195,6 @@ class LockTable(ScrollView, Painted, can_focus=True):
         return self.paint(parts, width, base)
 
     def _paint_instead(self, y: int, width: int) -> Strip:
-        if self._rows:
-            return self.paint([], width)
         lines = [line for parts in self._instead for line in wrap(parts, max(20, width - 8))]
         at = y - max(2, (self.size.height - len(lines)) // 3)
         if not 0 <= at < len(lines):

@@ -11,6 +11,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -84,14 +85,20 @@ class Painted(Widget):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in TONES} | {"tone--cursor"}
 
+    _base = Style()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Textual leaves the background of lines that a widget paints to the widget: find it once a time."""
+        self._base = Style(bgcolor=self.rich_style.bgcolor)
+        return super().render_lines(crop)
+
     def ink(self, tone: str) -> Style:
         """The style of a tone, without background: a line keeps that of its row."""
         return self.get_component_rich_style(f"tone--{tone}", partial=True)
 
     def paint(self, parts: Iterable[Part], width: int, base: Style | None = None) -> Strip:
         """One strip of exactly `width` cells; `base` gives another background than the widget's."""
-        # Textual leaves the background of lines that a widget paints to the widget.
-        base = base or Style(bgcolor=self.rich_style.bgcolor)
+        base = base or self._base
         segments = [Segment(text, self.ink(tone) + base) for text, tone in parts]
         return Strip(segments).adjust_cell_length(width, base)
 

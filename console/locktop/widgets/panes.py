@@ -77,7 +77,7 @@ class DetailPane(Painted):
         return lines[: height - len(hint)] + hint
 
 
-class Scroller(ScrollView, Painted, can_focus=True):
+class Scroller(ScrollView, Painted, can_focus=True, inherit_bindings=False):
     """A sheet of lines, wrapped to the width, that scrolls."""
 
     COMPONENT_CLASSES: ClassVar = Painted.COMPONENT_CLASSES
