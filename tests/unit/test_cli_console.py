@@ -33,9 +33,9 @@ class Terminal:
     def __init__(self, *arguments: str, **changes: str) -> None:
         self._leader, follower = pty.openpty()
         fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("LOCKTOP_", "AWS_"))
-        }
+        # The size is the terminal's affair; pytest-xdist exports one of its own.
+        others = ("LOCKTOP_", "AWS_", "COLUMNS", "LINES", "NO_COLOR", "TEXTUAL")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "locktop", *arguments],
             env={**kept, "PYTHONPATH": SOURCES, "TERM": "xterm-256color", "LANG": "C.UTF-8", **changes},
