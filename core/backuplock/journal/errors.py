@@ -45,11 +45,19 @@ _REFUSED = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, s
 
 @contextmanager
 def told_of(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the decoding of damaged contents raise into a `JournalError` about `path`."""
+    """Turn what SQLite raises into a `JournalError` about `path`."""
     try:
         yield
     except sqlite3.Error as error:
         raise _translated(path, error) from error
+
+
+@contextmanager
+def decoding(path: Path) -> Iterator[None]:
+    """As `told_of`, and the same for contents that do not decode; for what reads only."""
+    try:
+        with told_of(path):
+            yield
     except (KeyError, IndexError, TypeError, ValueError, OverflowError, RecursionError) as error:
         # What was written by us decodes; what does not was written or damaged by somebody else.
         raise damaged(path, f"{type(error).__name__} in its contents") from error

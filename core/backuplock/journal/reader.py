@@ -13,7 +13,7 @@ from typing import Any
 from backuplock.clock import StoreClock
 from backuplock.journal import codec
 from backuplock.journal.cursor import Cursor
-from backuplock.journal.errors import told_of
+from backuplock.journal.errors import decoding
 from backuplock.model import Snapshot
 from backuplock.watch import RETURN_NS, Event, EventKind
 
@@ -97,7 +97,7 @@ class Reader:
         Raises:
             LookupError: the look is not there (any more).
         """
-        with self._guard, told_of(self.path):
+        with self._guard, decoding(self.path):
             found = self._snapshot(look)
         if found is None:
             raise LookupError(f"look {look.seq} of run {look.run} is not in {self.path}")
@@ -108,7 +108,7 @@ class Reader:
         look = self.look_at(wall_ns)
         if look is None:
             return None
-        with self._guard, told_of(self.path):
+        with self._guard, decoding(self.path):
             # Pruned by somebody else between the two questions: then nothing that old is known.
             return self._snapshot(look)
 
@@ -148,7 +148,7 @@ class Reader:
         with self.asking() as ask:
             row = ask(
                 "SELECT run, seq, began, ended, kind, line FROM gap WHERE began <= ?1 AND ended >= ?1"
-                " AND NOT EXISTS (SELECT 1 FROM look WHERE wall > began AND wall <= ?1)"
+                " AND NOT EXISTS (SELECT 1 FROM look WHERE look.wall > gap.began AND look.wall <= ?1)"
                 " ORDER BY began DESC LIMIT 1",
                 wall_ns,
             ).fetchone()
@@ -159,7 +159,7 @@ class Reader:
     @contextmanager
     def asking(self) -> Iterator[Any]:
         """Questions of one moment: what others write meanwhile is not seen in half."""
-        with self._guard, told_of(self.path):
+        with self._guard, decoding(self.path):
             inside = self._connection.in_transaction
             if not inside:
                 self._connection.execute("BEGIN")

@@ -73,9 +73,10 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     with told_of(path):
         connection = _connect(path, "mode=rw")
     with _closed_on_error(connection), told_of(path):
-        # Only an empty file can still choose this; later it would need a VACUUM.
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         _check_header(connection, path, may_be_empty=True)
+        if _version(connection) == 0:
+            # Only an empty file can still choose this; later it would need a VACUUM.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         # A crash of the machine may cost the last looks, never the file; a commit need not wait for the disk.
         connection.execute("PRAGMA synchronous = NORMAL")
