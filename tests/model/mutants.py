@@ -7,7 +7,7 @@ on in the library.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -48,7 +48,8 @@ def _settle_for_acquired(claim: Claim, seen: Sight, event: Saw) -> Claim:
 
 def _settle_for_earlier(claim: Claim, seen: Sight, event: Saw) -> Claim:
     """Pendings that our own pending record came before are not watched."""
-    assert claim.stamp is not None
+    if claim.stamp is None:  # its time is not known: every pending may have come before
+        return _real_settle(claim, seen, event)
     limit = (claim.stamp + claim.terms.timing.duration_ns, claim.name)
     before = tuple(one for one in seen.pending if one.ends is not None and (one.ends, one.name) < limit)
     return _real_settle(replace(claim, polled=frozenset()), replace(seen, earlier=before, later=()), event)
@@ -91,6 +92,10 @@ def _until_from_end(terms: Terms, began: int, ended: int) -> int:
 
 def _now_at_end(claim: Claim, saw: Saw) -> int | None:
     return None if claim.anchor is None else saw.ended + claim.anchor
+
+
+def _now_by_lease_time(claim: Claim, saw: Saw) -> int | None:
+    return None if claim.anchor is None else saw.began + claim.anchor
 
 
 def _now_by_local_clock(claim: Claim, saw: Saw) -> int | None:
@@ -147,12 +152,16 @@ MUTANTS: dict[str, tuple[tuple[Any, str, Callable[..., Any]], ...]] = {
 }
 
 
+STEPPED: dict[str, tuple[tuple[Any, str, Callable[..., Any]], ...]] = {
+    "steps of the wall clock age others": ((sight, "store_now", _now_by_lease_time),),
+}
+"""Mutants that show only where wall clocks are set: in the simulation, not in the model."""
+
+
 @contextmanager
 def mutant(name: str) -> Iterator[None]:
     """Run the shipped protocol without one of its guards."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
-        for module, attribute, function in MUTANTS[name]:
+        for module, attribute, function in (MUTANTS | STEPPED)[name]:
             stack.enter_context(patch.object(module, attribute, function))
         yield

@@ -62,6 +62,8 @@ def test_a_seed_replays_exactly_and_a_trace_changes_nothing() -> None:
         ("blind renewal", "brought back"),
         ("no order among pendings", "comes first"),
         ("no stop-work", "held another type"),
+        ("unreadable files ignored", "held another type"),
+        ("steps of the wall clock age others", "comes first"),
     ],
 )
 def test_a_missing_guard_shows(name: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,8 @@ What a driver does:
 * One action, one event. Only `ReleaseAsked` may be fed instead of performing whichever action is due, and
   so may end a sleep early; while a request is under way, wait for its answer (or give it up: an ambiguous
   `Failed`), feed that, then `ReleaseAsked`.
+* A clock that has run out while a request hangs may be told at once: feed `Woke`, and the claim is lost. The
+  late answer is fed all the same (it tells what may lie in the store), and changes nothing of the loss.
 * The lease is ours while `remaining(claim, now) > 0`: arithmetic, to be asked anew for each use, from any
   thread, however long a request hangs. `claim.granted`: it was won; `claim.loss`: why it is lost.
 * Somebody else's file that is there but whose read failed is a `Seen` with `Flaw.UNREADABLE`, not a failed
@@ -57,6 +59,7 @@ from backuplock.protocol.claim import (
     Result,
     Terms,
 )
+from backuplock.protocol.endings import certificate
 from backuplock.protocol.events import (
     Action,
     Event,
@@ -77,7 +80,7 @@ from backuplock.protocol.events import (
     seen,
 )
 from backuplock.protocol.sight import needs_own
-from backuplock.protocol.steps import action, advance, certificate, remaining, start
+from backuplock.protocol.steps import action, advance, remaining, start
 from backuplock.protocol.waiting import DEFAULT_BACKOFF, Backoff, next_attempt
 
 __all__ = [

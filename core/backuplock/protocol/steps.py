@@ -9,17 +9,14 @@ from dataclasses import replace
 
 from backuplock.protocol.claim import (
     HOLDING,
-    Blocker,
-    Certificate,
     Claim,
-    Loss,
     LossReason,
     Outcome,
     Phase,
-    Proof,
     Result,
     Terms,
 )
+from backuplock.protocol.endings import conflict, done, fail, leave, lose, refuse
 from backuplock.protocol.events import (
     Action,
     Event,
@@ -113,31 +110,21 @@ def renewed_until(terms: Terms, began: int, ended: int) -> int:
     return began + terms.lease
 
 
-def certificate(claim: Claim) -> Certificate:
-    """What can be said of exclusivity so far; meaningful once the lease was won."""
-    if claim.loss is not None and claim.loss.reason is LossReason.CONFLICT:
-        return Certificate(Proof.VIOLATED, claim.loss.detail)
-    if claim.loss is not None:
-        return Certificate(Proof.NOT_PROVEN, claim.loss.detail)
-    reason = claim.doubt or claim.terms.caveat
-    return Certificate(Proof.NOT_PROVEN if reason else Proof.PROVEN, reason)
-
-
 def _step(claim: Claim, event: Event) -> Claim:
     if claim.phase is Phase.DONE:
         return claim
-    if isinstance(event, Wrote | Failed) and claim.phase in _WRITING:
+    if isinstance(event, Wrote | Failed) and _is_writing(claim):
         claim = _note_stored(claim, event)
     if claim.phase is Phase.LOST:
         # Whatever answers come late, the loss stands.
-        return _leave(claim, claim.outcome or Outcome(Result.LOST)) if _asked(event) else claim
+        return leave(claim, claim.outcome or Outcome(Result.LOST)) if _asked(event) else claim
     now = event.at if isinstance(event, Woke | Removed | ReleaseAsked) else event.ended
     if lapsed(claim, now):
         if claim.phase in HOLDING:
-            claim = _lose(claim, LossReason.EXPIRED, "the lease ran out before it could be renewed")
+            claim = lose(claim, LossReason.EXPIRED, "the lease ran out before it could be renewed")
             return _step(claim, event) if _asked(event) else claim
         if claim.phase in _ATTEMPTING and not isinstance(event, Wrote | ReleaseAsked):
-            return _fail(claim, TOO_SLOW)
+            return fail(claim, TOO_SLOW)
     match event:
         case ReleaseAsked():
             return _release(claim)
@@ -159,6 +146,11 @@ def _asked(event: Event) -> bool:
 
 def _misfit(claim: Claim, event: Event) -> ValueError:
     return ValueError(f"{type(event).__name__} does not answer what a claim that is {claim.phase} asked for")
+
+
+def _is_writing(claim: Claim) -> bool:
+    """Whether an answer may be that of a write; a lost lease may still have one under way."""
+    return claim.phase in _WRITING or (claim.phase is Phase.LOST and claim.serial > claim.landed)
 
 
 def _note_stored(claim: Claim, event: Wrote | Failed) -> Claim:
@@ -190,10 +182,10 @@ def _wrote(claim: Claim, event: Wrote) -> Claim:
     )
     if claim.phase is Phase.RENEWING:
         if gap:
-            return _lose(claim, LossReason.EXPIRED, TIME_GAP)
+            return lose(claim, LossReason.EXPIRED, TIME_GAP)
         return replace(claim, phase=Phase.HELD, wake=event.began + terms.renew)
     if gap or lapsed(claim, event.ended):
-        return _fail(claim, TIME_GAP if gap else TOO_SLOW)
+        return fail(claim, TIME_GAP if gap else TOO_SLOW)
     if claim.phase is Phase.CLAIMING:
         return replace(claim, phase=Phase.SETTLING)
     wake = event.ended + terms.timing.settle_ns
@@ -228,17 +220,17 @@ def _saw(claim: Claim, event: Saw) -> Claim:
     if claim.phase is Phase.LOOKING:
         return _look_to_renew(claim, event)
     if event.own is None:
-        return _fail(claim, NOT_LISTED)
+        return fail(claim, NOT_LISTED)
     known = recognise(claim, event.own, event)
     if known is None:
-        return _fail(claim, NOT_OURS)
+        return fail(claim, NOT_OURS)
     if _gap_in_look(known, event):
-        return _fail(known, TIME_GAP)
+        return fail(known, TIME_GAP)
     sight = judge(known, event)
     if sight.unreadable:
-        return _fail(known, f"{sight.unreadable[0]} is there and could not be read")
+        return fail(known, f"{sight.unreadable[0]} is there and could not be read")
     if sight.blind:
-        return _fail(known, NO_MEASURE)
+        return fail(known, NO_MEASURE)
     return (_check if claim.phase is Phase.CHECKING else _settle)(known, sight, event)
 
 
@@ -252,7 +244,7 @@ def _check(claim: Claim, sight: Sight, event: Saw) -> Claim:
     if not claim.waited and (ahead or sight.later):
         return replace(claim, phase=Phase.QUEUEING)
     if ahead:
-        return _refuse(claim, ahead)
+        return refuse(claim, ahead)
     if sight.stale and claim.terms.watch and not claim.watched:
         return replace(claim, phase=Phase.QUEUEING, watched=True, wake=event.ended + claim.terms.watch)
     polled = frozenset(blocker.key for blocker in sight.later)
@@ -266,7 +258,7 @@ def _settle(claim: Claim, sight: Sight, event: Saw) -> Claim:
     listing would hide an original that read our pending record before we claimed.
     """
     if sight.acquired or sight.flawed:
-        return _refuse(claim, sight.acquired + sight.flawed)
+        return refuse(claim, sight.acquired + sight.flawed)
     pending = frozenset(blocker.key for blocker in sight.pending)
     polled = claim.polled - (claim.missing - pending) if claim.settling else claim.polled | pending
     if not polled:
@@ -274,7 +266,7 @@ def _settle(claim: Claim, sight: Sight, event: Saw) -> Claim:
         return replace(claim, phase=Phase.HELD, granted=True, polled=polled, missing=polled, wake=wake)
     wake = event.ended + claim.terms.poll
     if lapsed(claim, wake):
-        return _refuse(claim, tuple(blocker for blocker in sight.pending if blocker.key in polled))
+        return refuse(claim, tuple(blocker for blocker in sight.pending if blocker.key in polled))
     missing = polled - pending
     return replace(claim, phase=Phase.POLLING, polled=polled, missing=missing, settling=True, wake=wake)
 
@@ -282,17 +274,17 @@ def _settle(claim: Claim, sight: Sight, event: Saw) -> Claim:
 def _look_to_renew(claim: Claim, event: Saw) -> Claim:
     """Renewing only what is still there as we left it, with nobody of another type beside it (rule 7)."""
     if event.own is None:
-        return _lose(claim, LossReason.REMOVED, "somebody removed our lock")
+        return lose(claim, LossReason.REMOVED, "somebody removed our lock")
     known = recognise(claim, event.own, event)
     if known is None and is_older(claim, event.own):
         return _retry(claim, event.ended)
     if known is None:
-        return _lose(claim, LossReason.REMOVED, "somebody replaced our lock")
+        return lose(claim, LossReason.REMOVED, "somebody replaced our lock")
     if _gap_in_look(known, event):
-        return _lose(known, LossReason.EXPIRED, TIME_GAP)
+        return lose(known, LossReason.EXPIRED, TIME_GAP)
     sight = judge(known, event)
     if sight.acquired:
-        return _conflict(known, sight.acquired)
+        return conflict(known, sight.acquired)
     if sight.blind:
         return _retry(known, event.ended)
     return replace(_note_doubt(known, sight), phase=Phase.RENEWING, serial=known.serial + 1)
@@ -302,13 +294,13 @@ def _close(claim: Claim, event: Saw) -> Claim:
     known = recognise(claim, event.own, event) if event.own is not None else None
     if known is None:
         doubt = claim.doubt or "our lock was not there any more when it was released"
-        return _leave(replace(claim, doubt=doubt), Outcome(Result.RELEASED))
+        return leave(replace(claim, doubt=doubt), Outcome(Result.RELEASED))
     sight = judge(known, event)
     if sight.acquired:
-        known = _conflict(known, sight.acquired)
+        known = conflict(known, sight.acquired)
         assert known.outcome is not None
-        return _leave(known, known.outcome)
-    return _leave(_note_doubt(known, sight), Outcome(Result.RELEASED))
+        return leave(known, known.outcome)
+    return leave(_note_doubt(known, sight), Outcome(Result.RELEASED))
 
 
 def _note_doubt(claim: Claim, sight: Sight) -> Claim:
@@ -324,16 +316,16 @@ def _failed(claim: Claim, event: Failed) -> Claim:
         return _retry(claim, event.ended)
     if phase is Phase.CLOSING:
         doubt = claim.doubt or "the last look before the release failed"
-        return _leave(replace(claim, doubt=doubt), Outcome(Result.RELEASED))
+        return leave(replace(claim, doubt=doubt), Outcome(Result.RELEASED))
     if phase is Phase.LEAVING:
         failures = claim.failures + 1
         if event.final or failures >= claim.terms.removals:
-            return _done(claim, left=True)
+            return done(claim, left=True)
         wake = event.ended + claim.terms.retry * 2 ** (failures - 1)
         return replace(claim, phase=Phase.PAUSING, failures=failures, wake=wake)
     if phase in _WRITING or phase in _LOOKS:
         detail = "our pending record is not there any more" if event.conflict else event.detail
-        return _fail(claim, detail, final=event.final)
+        return fail(claim, detail, final=event.final)
     raise _misfit(claim, event)
 
 
@@ -347,55 +339,16 @@ def _retry(claim: Claim, now: int) -> Claim:
 def _removed(claim: Claim) -> Claim:
     if claim.phase is not Phase.LEAVING:
         raise _misfit(claim, Removed(0))
-    return _done(claim, left=False)
+    return done(claim, left=False)
 
 
 def _release(claim: Claim) -> Claim:
     if claim.phase in HOLDING:
         if claim.terms.closing_look:
             return replace(claim, phase=Phase.CLOSING)
-        return _leave(claim, Outcome(Result.RELEASED))
+        return leave(claim, Outcome(Result.RELEASED))
     if claim.outcome is not None:
         return claim
     if claim.phase is Phase.CLOSING:
-        return _leave(claim, Outcome(Result.RELEASED))
-    return _leave(claim, Outcome(Result.WITHDRAWN))
-
-
-def _refuse(claim: Claim, blockers: tuple[Blocker, ...]) -> Claim:
-    return _leave(claim, Outcome(Result.REFUSED, blockers=blockers))
-
-
-def _fail(claim: Claim, detail: str, *, final: bool = False) -> Claim:
-    return _leave(claim, Outcome(Result.FAILED, detail=detail, final=final))
-
-
-def _conflict(claim: Claim, blockers: tuple[Blocker, ...]) -> Claim:
-    detail = f"{blockers[0].key}, of another type, is acquired beside our lock"
-    return _lose(claim, LossReason.CONFLICT, detail, blockers)
-
-
-def _lose(claim: Claim, reason: LossReason, detail: str, by: tuple[Blocker, ...] = ()) -> Claim:
-    loss = Loss(reason, detail, by)
-    outcome = Outcome(Result.LOST, blockers=by, detail=detail, loss=loss)
-    return replace(claim, phase=Phase.LOST, failures=0, loss=loss, outcome=outcome)
-
-
-def _leave(claim: Claim, outcome: Outcome) -> Claim:
-    claim = replace(claim, outcome=outcome, failures=0)
-    if claim.stored_until is None:
-        return _done(claim, left=False)
-    return replace(claim, phase=Phase.LEAVING)
-
-
-def _done(claim: Claim, *, left: bool) -> Claim:
-    assert claim.outcome is not None
-    may_return = bool(claim.unanswered) and not left
-    outcome = replace(
-        claim.outcome,
-        left=left,
-        may_return=may_return,
-        left_until=claim.stored_until if left or may_return else None,
-        certificate=certificate(claim) if claim.granted else None,
-    )
-    return replace(claim, phase=Phase.DONE, outcome=outcome)
+        return leave(claim, Outcome(Result.RELEASED))
+    return leave(claim, Outcome(Result.WITHDRAWN))
