@@ -184,4 +184,8 @@ class Snapshot:
     @property
     def complete(self) -> bool:
         """Whether everything that should have been read was read."""
-        return not self.problems and not any(volume.problem for volume in self.volumes)
+        return not (
+            self.problems
+            or any(volume.problem for volume in self.volumes)
+            or any(lock.flaw is Flaw.UNREADABLE for lock in self.by_key.values())
+        )

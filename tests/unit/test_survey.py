@@ -158,6 +158,7 @@ def test_a_lock_that_cannot_be_read_is_shown_and_asked_again(memory: MemoryStore
     watched.fail = lambda verb, key: Denied("no permission") if verb == "read" else None
     first = sweep(watched, clock=clock)
     assert first.by_key[key].flaw is Flaw.UNREADABLE
+    assert not first.complete
     watched.fail = lambda verb, key: None
     assert sweep(watched, first, clock=clock).by_key[key].flaw is None
 
