@@ -102,7 +102,7 @@ def _add_overview(parser: argparse.ArgumentParser) -> None:
     """What the help of plain `locktop` says beyond the console's own."""
     parser.add_argument("--version", action="version", version=f"locktop {__version__}")
     parser.usage = "locktop [TARGET] [options]\n       locktop COMMAND [options]"
-    commands = "\n".join(f"  {name:<6} {line}" for name, line in COMMANDS.items())
+    commands = "\n".join(f"  {name:<9} {line}" for name, line in COMMANDS.items())
     parser.description = (
         f"{parser.description}\n\ncommands (each has its own --help with examples):\n{commands}"
     )

@@ -195,8 +195,8 @@ class _Work:
             Mark.UNKNOWN,
             Topic.ORIGIN,
             lock.key,
-            "nothing else in the volume goes with it: this cluster, another one that shares the target, or "
-            "a program run by hand",
+            "who holds it: Longhorn's locks name nobody, and nothing else in the volume goes with it; this "
+            "cluster, another one that shares the target, or a program run by hand",
         )
         if len(self.live) > 1:
             text = (

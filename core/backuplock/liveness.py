@@ -98,7 +98,7 @@ def liveness(
 
 
 def _seen(track: Track | None, mono_now_ns: int) -> tuple[str, ...]:
-    if track is None:
+    if track is None or mono_now_ns - track.first_seen_mono < SECOND:
         return ("seen for the first time",)
     since = _seconds(mono_now_ns - track.first_seen_mono)
     if track.refreshes:

@@ -22,7 +22,8 @@ SHOWN = 5
 class Lookup:
     """How a store is looked at for a volume: the arguments of `survey.sweep`, and who is told before one.
 
-    `sweeping` is called with the reason when all volumes have to be read to find one.
+    `sweeping` is called with the reason when all volumes have to be read to find one. `whole_id`: the name
+    is a full volume id and nothing else, so that a sweep would find no more.
     """
 
     clock: Clock | None = None
@@ -30,6 +31,7 @@ class Lookup:
     progress: Callable[[Progress], None] | None = None
     stop: threading.Event | None = None
     sweeping: Callable[[str], None] | None = None
+    whole_id: bool = False
 
 
 def find_volume(store: Store, name: str, how: Lookup | None = None) -> Snapshot:
@@ -55,6 +57,8 @@ def find_volume(store: Store, name: str, how: Lookup | None = None) -> Snapshot:
             return found
         if not found.store_present:
             raise _no_store(store)
+        if how.whole_id:
+            raise _no_volume(store, name)
     if not name:
         raise Malformed("no volume is named", advice="give its id, a unique prefix of it, or namespace/claim")
     if how.sweeping is not None:
@@ -105,11 +109,7 @@ def _choose(store: Store, whole: Snapshot, name: str) -> VolumeView:
     found = matching(whole, name)
     shown = printable(name, limit=80)
     if not found:
-        more = "" if whole.complete else ", but parts of it could not be read"
-        raise Missing(
-            f"{printable(store.url)} has no volume {shown!r}{more}",
-            advice="give its id, a unique prefix of it, or namespace/claim; locktop ls --all lists them",
-        )
+        raise _no_volume(store, name, "" if whole.complete else ", but parts of it could not be read")
     if len(found) > 1:
         some = ", ".join(_called(view) for view in found[:SHOWN])
         rest = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
@@ -121,6 +121,14 @@ def _called(view: VolumeView) -> str:
     claim = view.names.claim_path if view.names else ""
     shown = printable(view.name, limit=80)
     return f"{shown} ({printable(claim, limit=80)})" if claim else shown
+
+
+def _no_volume(store: Store, name: str, more: str = "") -> Missing:
+    return Missing(
+        f"{printable(store.url)} has no volume {printable(name, limit=80)!r}{more}",
+        advice="is it the right target? locktop ls --all lists its volumes; an id, the beginning of one, or "
+        "namespace/claim names one",
+    )
 
 
 def _no_store(store: Store) -> Missing:

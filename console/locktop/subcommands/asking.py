@@ -1,0 +1,127 @@
+"""What the commands about one volume share: their options, and asking the store in time."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from backuplock.target import Target
+from locktop.exits import ExitCode
+from locktop.instants import offset
+from locktop.output.streams import say
+from locktop.settings import Settings
+from locktop.subcommands.common import add_clock_error, add_target, opener
+from locktop.subcommands.patience import patiently
+
+if TYPE_CHECKING:
+    from backuplock.inquiry import Inquiry
+    from backuplock.lookup import Lookup
+    from backuplock.model import Snapshot
+    from backuplock.rules import Verdict
+    from backuplock.watch import Event
+    from locktop.format import Glyphs
+
+VOLUME_HELP = "its id (pvc-...), the beginning of it, or namespace/claim; all but a full id read all volumes"
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """`-t`, `--json`, `--ascii`, `--timeout`, `--clock-error`."""
+    add_target(parser, positional=False)
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.add_argument("--ascii", action="store_const", const="yes", help="draw in plain ASCII")
+    parser.add_argument("--timeout", metavar="SECONDS", help="give up after so long (wait for ever)")
+    add_clock_error(parser)
+
+
+def add_watch(parser: argparse.ArgumentParser) -> None:
+    """`--watch`."""
+    parser.add_argument(
+        "--watch",
+        metavar="TIME",
+        help="watch for signs of life, so long at most; 70s sees one refresh of a live holder",
+    )
+
+
+def watch_ns(options: argparse.Namespace) -> int:
+    """How long to watch; 0: a single look."""
+    return offset(options.watch, "--watch") if options.watch is not None else 0
+
+
+def ask(
+    target: Target, settings: Settings, volume: str, *, watch_for_ns: int = 0, whole_id: bool = False
+) -> Inquiry:
+    """Find out about a volume; `whole_id`: it is a full id, not to be searched for.
+
+    Raises:
+        Missing, Malformed, StoreError: as `backuplock.inquiry.inquire`, or the timeout is over.
+    """
+    from backuplock.clock import seconds
+
+    def work(stop: threading.Event) -> Inquiry:
+        from backuplock.inquiry import Watching, inquire
+
+        store = opener(target)()
+        try:
+            watching = Watching(watch_for_ns, told=_told, lost=lambda error: say(f"not read: {error}"))
+            return inquire(store, volume, lookup(settings, stop, whole_id=whole_id), watching=watching)
+        finally:
+            store.close()
+
+    if watch_for_ns:
+        say(f"watching for signs of life, {seconds(watch_for_ns):g} s at most")
+    limit = settings.timeout.value
+    return patiently(
+        work, None if limit is None else limit + seconds(watch_for_ns), url=target.url, name="inquiry"
+    )
+
+
+def look_at_all(target: Target, settings: Settings) -> Snapshot:
+    """Sweep the whole store.
+
+    Raises: as `ask`.
+    """
+
+    def work(stop: threading.Event) -> Snapshot:
+        from backuplock.survey import sweep
+
+        store = opener(target)()
+        try:
+            how = lookup(settings, stop)
+            return sweep(store, clock_error_ns=how.clock_error_ns, stop=stop)
+        finally:
+            store.close()
+
+    return patiently(work, settings.timeout.value, url=target.url, name="sweep")
+
+
+def lookup(settings: Settings, stop: threading.Event, *, whole_id: bool = False) -> Lookup:
+    """How the settings want a store looked at."""
+    from backuplock.clock import nanoseconds
+    from backuplock.lookup import Lookup
+
+    error_ns = nanoseconds(settings.clock_error.value)
+    return Lookup(clock_error_ns=error_ns, stop=stop, sweeping=say, whole_id=whole_id)
+
+
+def glyphs_for(settings: Settings) -> Glyphs:
+    """The glyphs for stdout."""
+    from locktop.format import pick_glyphs
+
+    return pick_glyphs(ascii_only=settings.ascii.value, encoding=sys.stdout.encoding)
+
+
+def verdict_code(found: tuple[Verdict, ...]) -> ExitCode:
+    """Free only if all are granted; blocked if any surely is."""
+    granted = [one.granted for one in found]
+    if False in granted:
+        return ExitCode.NEGATIVE
+    return ExitCode.INCOMPLETE if None in granted else ExitCode.OK
+
+
+def _told(events: tuple[Event, ...]) -> None:
+    from locktop.output.event_lines import line
+
+    for event in events:
+        say(line(event))

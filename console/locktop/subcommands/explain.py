@@ -1,0 +1,140 @@
+"""`locktop explain MESSAGE`: from a pasted error of Longhorn to the lock that is in the way."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backuplock.errors import Missing
+from backuplock.explain import MAX_TEXT, Complaint, find_complaints
+from backuplock.target import Target
+from locktop.exits import ExitCode, exit_table
+from locktop.output.streams import say
+from locktop.settings import Settings, Usage
+from locktop.subcommands.asking import add_common, add_watch, ask, glyphs_for, watch_ns
+from locktop.subcommands.common import settings_of, target_of
+
+if TYPE_CHECKING:
+    from backuplock.inquiry import Inquiry
+    from locktop.reports import Report
+
+_EXAMPLES = """\
+examples:
+  locktop explain -t /mnt/backups 'failed to acquire lock backupstore/volumes/... when performing ...'
+  kubectl -n longhorn-system logs deploy/longhorn-ui | locktop explain -t s3://backups@us-east-1/prod/ -
+  locktop explain --file longhorn.log         with LOCKTOP_TARGET set
+  locktop explain - --watch 70s < error.txt   also watches for a refresh: the surest sign of life
+  locktop explain --json "$MESSAGE"           exact (its fields: pydoc locktop.output.explain_json)
+
+Paste the message as it is, wrapped in others, or a whole log; quote it for the shell. Without a target only
+the message itself is explained.
+
+0: nothing is in the way any more, retry; 1: it would be refused again; 3: it cannot be told.
+
+exit codes:
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `explain`."""
+    parser.description = (
+        "Explain an error of Longhorn about a lock: which volume and operation, who is in the way now,\n"
+        "whether that is alive, until when, and what would help. Nothing is written to the store."
+    )
+    parser.epilog = _EXAMPLES + exit_table()
+    parser.add_argument("message", metavar="MESSAGE", nargs="*", help="the error; - reads stdin")
+    parser.add_argument("--file", metavar="FILE", help="read the error or a log from a file")
+    parser.add_argument("-v", "--verbose", action="store_true", help="with --json: also the raw records")
+    add_watch(parser)
+    add_common(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Find the complaints, look at their volumes, print what there is to say."""
+    settings = settings_of(options)
+    watching = watch_ns(options)
+    complaints = find_complaints(_text(options))
+    if not complaints:
+        raise Usage(
+            "nothing in this text is about a lock of a volume",
+            advice="paste the whole message, with the path that ends in .lck; quote it for the shell",
+        )
+    target = target_of(settings) if settings.target.value is not None else None
+    reports = _reports(complaints, target, settings, watching)
+    if options.json:
+        from locktop.output import explain_json, volume_json
+
+        where = target.url if target is not None else None
+        sys.stdout.write(volume_json.text(explain_json.document(reports, where, verbose=options.verbose)))
+    else:
+        _print(reports, settings)
+    return _code(reports)
+
+
+def _text(options: argparse.Namespace) -> str:
+    given: list[str] = options.message
+    if bool(given) is bool(options.file):
+        raise Usage("give the message, - for stdin, or --file", advice="one of the three; quote the message")
+    if options.file:
+        try:
+            with Path(options.file).open("rb") as file:
+                # The end of a log is its newest part.
+                file.seek(0, 2)
+                file.seek(max(0, file.tell() - MAX_TEXT))
+                return file.read(MAX_TEXT).decode("utf-8", "replace")
+        except OSError as error:
+            raise Usage(f"--file: {options.file}: {error.strerror}", advice="name a file") from None
+    if given == ["-"]:
+        return sys.stdin.buffer.read(MAX_TEXT).decode("utf-8", "replace")
+    return " ".join(given)
+
+
+def _reports(
+    complaints: tuple[Complaint, ...], target: Target | None, settings: Settings, watch_for_ns: int
+) -> list[Report]:
+    from locktop.reports import report
+
+    if target is None:
+        return [report(one, None) for one in complaints]
+    asked: dict[str, Inquiry | Missing] = {}
+    reports: list[Report] = []
+    for one in complaints:
+        if one.volume not in asked:
+            asked[one.volume] = _ask(target, settings, one.volume, watch_for_ns)
+        found = asked[one.volume]
+        if isinstance(found, Missing):
+            reports.append(report(one, None, str(found)))
+        else:
+            reports.append(report(one, found))
+    if all(isinstance(found, Missing) for found in asked.values()):
+        say("is this the target that Longhorn used? It has none of the volumes named in the text")
+    return reports
+
+
+def _ask(target: Target, settings: Settings, volume: str, watch_for_ns: int) -> Inquiry | Missing:
+    try:
+        return ask(target, settings, volume, watch_for_ns=watch_for_ns, whole_id=True)
+    except Missing as error:
+        return error
+
+
+def _print(reports: list[Report], settings: Settings) -> None:
+    from locktop.output.explain_text import report_paras
+    from locktop.output.paper import Para, print_paras
+
+    glyphs = glyphs_for(settings)
+    for at, one in enumerate(reports):
+        if at:
+            print_paras([Para([]), Para([(glyphs.rule * 72, "faint")], wrap=False), Para([])])
+        print_paras(report_paras(one, glyphs))
+
+
+def _code(reports: list[Report]) -> int:
+    outcomes = {one.outcome for one in reports}
+    if outcomes == {"missing"}:
+        return ExitCode.MISSING
+    if "blocked" in outcomes:
+        return ExitCode.NEGATIVE
+    return ExitCode.OK if outcomes == {"free"} else ExitCode.INCOMPLETE
