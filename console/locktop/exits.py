@@ -5,10 +5,13 @@ from __future__ import annotations
 import enum
 
 from backuplock.errors import (
+    AcquireFailed,
     BackupLockError,
     Conflict,
+    Contended,
     Denied,
     Irregular,
+    LockLost,
     Malformed,
     Missing,
     ReadOnly,
@@ -38,6 +41,9 @@ class ExitCode(enum.IntEnum):
     DENIED = 5, "credentials or permissions do not suffice"
     MISSING = 6, "there is no such bucket, folder, mount or backupstore"
     INTERNAL = 70, "an error in locktop itself; LOCKTOP_DEBUG=1 shows where"
+    LOST = 75, "the lock was lost while it was needed, and the command under it was ended"
+    NOT_EXECUTABLE = 126, "the command to run is no program that can be executed"
+    NOT_FOUND = 127, "there is no such command to run"
     INTERRUPTED = 130, "interrupted by Ctrl-C (128 + n: ended by signal n)"
 
 
@@ -46,6 +52,9 @@ SIGNALLED = 128
 
 # The first class that fits decides.
 _BY_ERROR: tuple[tuple[type[BackupLockError], ExitCode], ...] = (
+    (Contended, ExitCode.NEGATIVE),
+    (LockLost, ExitCode.LOST),
+    (AcquireFailed, ExitCode.INCOMPLETE),
     (Malformed, ExitCode.USAGE),
     (Unsupported, ExitCode.USAGE),
     (Denied, ExitCode.DENIED),
