@@ -1,60 +1,45 @@
-"""Durations and instants as people type them: `90`, `90s`, `5m`, `1h30m`, `+2m`, `LOCK@+5m`."""
+"""Durations as people write them: `90s`, `5m`, `1h30m`, or a plain number of seconds."""
 
 from __future__ import annotations
 
 import re
 
-from backuplock.clock import SECOND
-from backuplock.text import printable
 from locktop.settings import Usage
 
-_UNITS = {"ms": SECOND // 1000, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND, "d": 86_400 * SECOND}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
-
-LONGEST_NS = 366 * 86_400 * SECOND
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_FORM = re.compile(r"(?:\d{1,9}(?:\.\d{1,3})?[smhd])+")
+_PART = re.compile(r"([\d.]+)([smhd])")
 
 
-def duration(text: str, flag: str) -> int:
-    """A duration in nanoseconds; a plain number counts seconds, a leading `+` is allowed.
+def parse_duration(text: str, source: str, *, least: float = 0.0, most: float = 30 * 86_400) -> float:
+    """Seconds.
 
-    Raises:
-        Usage: it does not have the form, or exceeds a year; names `flag`.
-    """
-    given = text.strip().lower().removeprefix("+")
-    if _NUMBER.fullmatch(given):
-        given += "s"
-    parts = _PART.findall(given)
-    if not parts or "".join(number + unit for number, unit in parts) != given:
-        raise Usage(
-            f"{flag}: {printable(text, limit=60)!r} is not a duration",
-            advice="write 90s, 5m, 1h30m or the like",
-        )
-    whole = sum(round(float(number) * _UNITS[unit]) for number, unit in parts)
-    if whole > LONGEST_NS:
-        raise Usage(f"{flag}: {printable(text, limit=60)!r} is more than a year", advice="give less")
-    return whole
-
-
-def at(text: str, flag: str) -> tuple[str, int]:
-    """`WHAT@+WHEN` as the two; without `@` the when is now, 0.
+    Args:
+        source: the flag or variable it came from, for the error.
+        least, most: seconds; what lies outside is refused.
 
     Raises:
-        Usage: either part is missing or malformed; names `flag`.
+        Usage: it is no duration, or out of bounds.
     """
-    what, given, when = text.rpartition("@")
-    if not given:
-        what, when = text, "0"
-    if not what.strip():
-        raise Usage(f"{flag}: {printable(text, limit=60)!r} names nothing", advice=f"write {flag} WHAT@+30s")
-    return what.strip(), duration(when, flag)
+    word = text.strip().lower()
+    if re.fullmatch(r"\d{1,9}(?:\.\d{1,3})?", word):
+        found = float(word)
+    elif _FORM.fullmatch(word):
+        found = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(word))
+    else:
+        raise Usage(f"{source}: {text[:40]!r} is no duration", advice="write 90s, 5m, 1h30m or seconds")
+    if not least <= found <= most:
+        bounds = f"{show_duration(least)} to {show_duration(most)}"
+        raise Usage(f"{source}: {text[:40]!r} is out of bounds", advice=f"it may be {bounds}")
+    return found
 
 
-def short(ns: int) -> str:
-    """As it would be typed: `90s` is `1m30s`, `2h`."""
-    left, found = ns, ""
+def show_duration(seconds: float) -> str:
+    """In words of the same form, whole seconds, at most two units: `1h30m`, `45s`."""
+    left = round(seconds)
+    parts: list[str] = []
     for unit in ("d", "h", "m", "s"):
         count, left = divmod(left, _UNITS[unit])
         if count:
-            found += f"{count}{unit}"
-    return found or (f"{left // _UNITS['ms']}ms" if left else "0s")
+            parts.append(f"{count}{unit}")
+    return "".join(parts[:2]) or "0s"
