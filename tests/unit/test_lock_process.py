@@ -1,4 +1,4 @@
-"""What processes do to a lock: fork, end, die, stop, run out of disk. On a store of files, with real clocks."""
+"""What processes do to a lock: fork, end, die, stop, run out of disk. Real clocks, a store of files."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_the_end_of_a_process_removes_its_files(store: FilesystemStore, run: Sta
     """)
     program.hears("held")
     assert len(locks_in(store)) == 20
-    out, err = program.ends()
+    _, err = program.ends()
     assert locks_in(store) == []
     assert "Traceback" not in err
 
@@ -227,7 +227,7 @@ def test_in_a_fork_it_is_the_parents(store: FilesystemStore, run: Start) -> None
 
 
 def test_a_fork_amid_threads_never_hangs_and_harms_nothing(store: FilesystemStore, run: Start) -> None:
-    """Forks fall into renewals, acquisitions and releases; guards held by other threads stay shut for ever."""
+    """Forks fall into renewals, acquisitions, releases; guards of other threads then stay shut for ever."""
     program = run(
         """
         lock = system_lock(store, Operation.BACKUP, terms=short_terms(store, 20))
@@ -278,9 +278,7 @@ def test_a_fork_amid_threads_never_hangs_and_harms_nothing(store: FilesystemStor
     assert locks_in(store) == []
 
 
-def test_a_lock_that_was_made_before_a_fork_can_be_used_in_the_child(
-    store: FilesystemStore, run: Start
-) -> None:
+def test_made_before_a_fork_it_can_be_used_in_the_child(store: FilesystemStore, run: Start) -> None:
     program = run("""
         lock = BackupLock(store, VOLUME, Operation.BACKUP)
         pid = os.fork()
@@ -358,16 +356,21 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+def fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"\0" * 512)
+
+
 def test_a_full_disk_leaves_nothing_and_loses_nothing_at_once(small_disk: Path) -> None:
     store = FilesystemStore(small_disk, writable=True)
     held = system_lock(store, Operation.BACKUP, terms=short_terms(store, 30))
     held.acquire()
     filler = small_disk / "filler"
-    with pytest.raises(OSError, match="space"), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(b"\0" * 512)
+    with pytest.raises(OSError, match="space"):
+        fill(filler)
     other = system_lock(store, Operation.BACKUP)
-    with pytest.raises(Exception, match="(?i)space|full") as caught:
+    with pytest.raises(Exception, match=r"(?i)space|full") as caught:
         other.acquire()
     assert str(caught.value).isprintable()
     assert len(locks_in(store)) == 1
