@@ -139,7 +139,7 @@ def test_the_console_without_a_terminal_names_ls(store: Path, capsys: pytest.Cap
         (["lss"], "did you mean locktop ls?"),
         (["LS"], "did you mean locktop ls?"),
         (["dmeo"], "did you mean locktop demo?"),
-        (["frobnicate"], "commands are ls, demo"),
+        (["frobnicate"], "commands are ls, "),
         (["-t", "/x", "ls"], "write locktop ls first"),
         (["ls", "--jsno", "/x"], "--jsno; see locktop ls --help"),
         (["ls", "--json", "--csv", "/x"], "not allowed with"),

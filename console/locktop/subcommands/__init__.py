@@ -14,6 +14,8 @@ COMMANDS: dict[str, str] = {
     "ls": "list the locks of a store once: a table, JSON or CSV",
     "explain": "from Longhorn's error message to the lock that is in the way",
     "show": "one volume: its locks in order, who blocks whom, what would happen now",
+    "blocked": "which operations are blocked where, by what and until when",
+    "watch": "what happens to the locks, as lines or JSON lines",
     "run": "run a command while holding a volume's lock",
     "hold": "hold a volume's lock by hand, for maintenance",
     "demo": "show the console on a store of its own, with clients at work",

@@ -1,0 +1,203 @@
+"""What is blocked over all volumes, as text and as JSON.
+
+The JSON document of `locktop blocked --json`; fields are added within version 1, never changed or removed:
+
+version     1
+target, taken_at, complete, problems   as in `locktop ls --json` (see pydoc locktop.output.json_)
+store_now   the store's time that everything is judged at
+volumes     {found, blocked, unknown}: numbers of volumes
+blocked     by volume: volume, namespace, claim, workload, problem (why it could not be read, or ""), and
+            operations: operation, result (blocked, unknown), until (the earliest end if all holders died now;
+            null: none is known), blockers, waiting, longhorn (result, blockers), as in `locktop show --json`;
+            a blocker has key, lock, state, acquired, operation; `waiting` are keys of locks that ask for the
+            operation and are kept out
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backuplock.model import Operation, Snapshot, VolumeNames, VolumeView
+from backuplock.rules import Verdict
+from backuplock.tree import Node, Tree, tree_of
+from locktop.format import Glyphs, Line, name, number, plural, type_label
+from locktop.output.fields import iso, problems, purpose
+from locktop.output.paper import Para, blank
+from locktop.output.volume_json import verdict_fields
+from locktop.output.words import glyph, until_words
+
+VERSION = 1
+_SHOWN = 6
+"""Blockers of one volume that are told in text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blockage:
+    """A volume where some operation would not be granted now; `verdicts` are those only."""
+
+    view: VolumeView
+    tree: Tree
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def sure(self) -> bool:
+        """Whether some operation would surely be refused."""
+        return any(one.granted is False for one in self.verdicts)
+
+    @property
+    def blockers(self) -> list[Node]:
+        """The locks in the way, in the order in which the store ranks them."""
+        keys = {key for one in self.verdicts for key in one.blockers}
+        return [node for node in self.tree.nodes if node.lock.key in keys]
+
+    def waiting(self, operation: Operation) -> list[Node]:
+        """Locks that ask for an operation and are kept out."""
+        return [
+            node
+            for node in self.tree.nodes
+            if node.standing.blocked_by
+            and node.lock.record is not None
+            and node.lock.record.type == operation.lock_type
+        ]
+
+
+def blockages(
+    snapshot: Snapshot, operations: Sequence[Operation], words: Iterable[str] = ()
+) -> list[Blockage]:
+    """Every volume where one of the operations would not be granted, surely refused ones first, then by name.
+
+    `words` must all stand in the volume's id, claim or workload, upper and lower case alike.
+    """
+    now = snapshot.clock.at(snapshot.began_mono_ns)
+    found: list[Blockage] = []
+    for view in snapshot.volumes:
+        if not (view.locks or view.problem) or not _fits(view, words):
+            continue
+        tree = tree_of(view, now, local_now_ns=snapshot.taken_wall_ns)
+        verdicts = tuple(one for one in tree.verdicts if one.operation in operations and not one.granted)
+        if verdicts:
+            found.append(Blockage(view, tree, verdicts))
+    return sorted(found, key=lambda one: (not one.sure, one.view.name))
+
+
+def unread(snapshot: Snapshot) -> list[str]:
+    """What is missing from the picture, a line each."""
+    return [
+        f"volume {problem.volume}: {problem.reason}" if problem.volume else problem.reason
+        for problem in problems(snapshot)
+    ]
+
+
+def document(snapshot: Snapshot, found: Sequence[Blockage]) -> dict[str, Any]:
+    """The document of the table above."""
+    sure = sum(one.sure for one in found)
+    return {
+        "version": VERSION,
+        "target": snapshot.target,
+        "taken_at": iso(snapshot.taken_wall_ns),
+        "store_now": iso(snapshot.clock.at(snapshot.began_mono_ns).middle),
+        "complete": not problems(snapshot),
+        "problems": [dataclasses.asdict(problem) for problem in problems(snapshot)],
+        "volumes": {"found": len(snapshot.volumes), "blocked": sure, "unknown": len(found) - sure},
+        "blocked": [_volume(one) for one in found],
+    }
+
+
+def _volume(one: Blockage) -> dict[str, Any]:
+    names = one.view.names or VolumeNames()
+    return {
+        "volume": one.view.name,
+        "namespace": names.namespace,
+        "claim": names.claim,
+        "workload": names.workload,
+        "problem": one.view.problem,
+        "operations": [
+            {
+                **verdict_fields(one.tree, verdict),
+                "blockers": [_blocker(one.tree.node(key)) for key in verdict.blockers],
+                "waiting": [node.lock.key for node in one.waiting(verdict.operation)],
+            }
+            for verdict in one.verdicts
+        ],
+    }
+
+
+def _blocker(node: Node) -> dict[str, Any]:
+    record = node.lock.record
+    return {
+        "key": node.lock.key,
+        "lock": node.lock.stem,
+        "state": node.state.value,
+        "acquired": record.acquired if record else None,
+        "operation": purpose(record),
+    }
+
+
+def paras(found: Sequence[Blockage], glyphs: Glyphs) -> list[Para]:
+    """A paragraph a volume."""
+    if not found:
+        return [Para([("Nothing is blocked: every operation would be granted", "good")])]
+    result: list[Para] = []
+    for one in found:
+        names = one.view.names
+        called = f" {glyphs.dot} {name(names.claim_path)}" if names and names.claim_path else ""
+        result.append(Para([(name(one.view.name) + called, "strong")]))
+        result += [Para(_line(one, verdicts), first=2, hang=4) for verdicts in _alike(one.verdicts)]
+        if one.view.problem:
+            result.append(Para([(f"could not be read: {name(one.view.problem)}", "bad")], first=2, hang=4))
+        result += [_blocker_para(one, node, glyphs) for node in one.blockers[:_SHOWN]]
+        if len(one.blockers) > _SHOWN:
+            result.append(Para([(f"and {number(len(one.blockers) - _SHOWN)} more", "dim")], first=4))
+        result.append(blank())
+    sure = sum(one.sure for one in found)
+    text = f"{plural(sure, 'volume')} with something blocked"
+    doubt = f", {number(len(found) - sure)} of which it cannot be told" if sure < len(found) else ""
+    return [*result, Para([(text + doubt, "strong")])]
+
+
+def _alike(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
+    """Operations with the same answer are told together: backup and restore share a lock type."""
+    groups: dict[tuple[bool | None, tuple[str, ...]], list[Verdict]] = {}
+    for one in verdicts:
+        groups.setdefault((one.granted, one.blockers), []).append(one)
+    return list(groups.values())
+
+
+def _line(one: Blockage, verdicts: list[Verdict]) -> Line:
+    what = " and ".join(verdict.operation.value for verdict in verdicts)
+    first = verdicts[0]
+    parts: Line = [(f"{what} ", "text")]
+    parts.append(("cannot be told", "unsure") if first.granted is None else ("blocked", "late"))
+    if first.until_ns is not None:
+        held = any(_acquired(one.tree.node(key)) for key in first.blockers)
+        end = until_words(first.until_ns, one.tree.now)
+        # A release may come at any time; only the end of a lease can be reckoned.
+        words = f" until released; at {end} if its holder dies now" if held else f" until {end} at the latest"
+        parts.append((words, "text"))
+    waiting = {node.lock.key for verdict in verdicts for node in one.waiting(verdict.operation)}
+    if waiting:
+        parts.append((f"; {plural(len(waiting), 'request waits', 'requests wait')}", "waiting"))
+    if one.tree.longhorn(first.operation).granted is not first.granted:
+        theirs = "grant it" if one.tree.longhorn(first.operation).granted else "refuse it"
+        parts.append((f"; Longhorn itself would {theirs}", "late"))
+    return parts
+
+
+def _acquired(node: Node) -> bool:
+    return node.lock.record is not None and node.lock.record.acquired
+
+
+def _blocker_para(one: Blockage, node: Node, glyphs: Glyphs) -> Para:
+    record = node.lock.record
+    parts: Line = [glyph(node, glyphs), (f"{node.state.value:<8}", node.state.value)]
+    parts.append((f"{type_label(record):<9}{name(node.lock.stem)}", "text"))
+    return Para(parts, first=4, hang=8)
+
+
+def _fits(view: VolumeView, words: Iterable[str]) -> bool:
+    names = view.names or VolumeNames()
+    hay = "\n".join((view.name, names.claim_path, names.workload, names.backing_image)).casefold()
+    return all(word.casefold() in hay for word in words)
