@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backuplock.protocol import HOLDING, Look, Phase, Remove, Write
-from model.ours import OLDEST_SERIAL
+from model.ours import LANDED
 from model.peer import Peer
 from model.world import (
     BROUGHT_BACK,
@@ -319,30 +319,38 @@ class OurSteps:
         """Count serials from the version that landed last, so that renewals do not count up for ever."""
         client = self.mine(state)
         claim = self.book.claims[client.claim]
-        by = max(0, claim.landed - 1)
         file = state.files[self.who]
-        alive = [flight.serial for flight in state.flights if flight.who == self.who]
-        if file is not None:
-            alive.append(file.serial)
-        if not by and claim.unanswered <= frozenset(alive):
+        flights = [flight for flight in state.flights if flight.who == self.who]
+        alive = {flight.serial for flight in flights} | ({file.serial} if file is not None else set())
+        by = claim.landed - LANDED if claim.landed >= 1 else 0
+        if not by and claim.unanswered <= alive:
             return state
-        client = client._replace(claim=self.book.rebase(client.claim, by, alive))
-        if file is not None and by:
-            state = self._file(state, file._replace(serial=max(file.serial - by, OLDEST_SERIAL)))
-        if by and state.flights:
-            moved = (self._rebase_flight(flight, by) for flight in state.flights)
-            state = state._replace(flights=tuple(flight for flight in moved if flight is not None))
-        return self._put(state, client)
+        serials = self._renumber(alive | {claim.landed, claim.serial}, by)
+        client = client._replace(claim=self.book.rebase(client.claim, serials))
+        if file is not None:
+            state = self._file(state, file._replace(serial=serials[file.serial]))
+        others = [flight for flight in state.flights if flight.who != self.who]
+        moved = [
+            flight._replace(serial=serials[flight.serial], if_match=self._condition(flight, serials))
+            for flight in flights
+            # What waits for a version that was overwritten never lands.
+            if not flight.if_match or int(flight.if_match) >= claim.landed
+        ]
+        return self._put(state._replace(flights=tuple(sorted(others + moved))), client)
 
-    def _rebase_flight(self, flight: Flight, by: int) -> Flight | None:
-        if flight.who != self.who:
-            return flight
-        match = flight.if_match
-        if match:
-            if int(match) - by < 0:
-                return None  # what it waits for was overwritten: it never lands
-            match = str(int(match) - by)
-        return flight._replace(serial=max(flight.serial - by, OLDEST_SERIAL), if_match=match)
+    @staticmethod
+    def _renumber(alive: set[int], by: int) -> dict[int, int]:
+        """New numbers for those that matter: old ones close up, but stay distinct and in order."""
+        numbers: dict[int, int] = {}
+        least = LANDED + 9
+        for serial in sorted(alive, reverse=True):
+            moved = serial - by
+            least = numbers[serial] = moved if moved >= LANDED else min(least, LANDED) - 1
+        return numbers
+
+    @staticmethod
+    def _condition(flight: Flight, serials: dict[int, int]) -> str:
+        return str(serials.get(int(flight.if_match), LANDED)) if flight.if_match else ""
 
     def _may_start_over(self, state: State, client: Ours) -> bool:
         return (

@@ -8,7 +8,7 @@ call, so that a mutant is what is run).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from backuplock.model import Flaw
@@ -38,7 +38,8 @@ from backuplock.protocol.sight import judge, needs_own, recognise
 from backuplock.rules import Contender
 
 NAMES = "abc"
-OLDEST_SERIAL = -2
+LANDED = 9
+"""The number that the version which landed last gets: renewals must not count up for ever."""
 
 type_of_read = tuple[int, bool | None, int]
 """One read of somebody's file: client, acquired (None: the read failed), store time."""
@@ -147,16 +148,15 @@ class Book:
             outcome=None if outcome is None else Outcome(outcome.result, left=outcome.left),
         )
 
-    def rebase(self, cid: int, by: int, alive: Iterable[int]) -> int:
-        """The claim with its serials counted from another origin; only those that may still turn up."""
+    def rebase(self, cid: int, serials: Mapping[int, int]) -> int:
+        """The claim with other serials; of those unanswered, only such as may still turn up."""
         claim = self.claims[cid]
-        keep = frozenset(alive)
         moved = replace(
             claim,
-            serial=claim.serial - by,
-            landed=claim.landed - by,
-            etag=str(int(claim.etag) - by) if claim.etag else "",
-            unanswered=frozenset(max(s - by, OLDEST_SERIAL) for s in claim.unanswered if s in keep),
+            serial=serials[claim.serial],
+            landed=serials[claim.landed],
+            etag=str(serials[int(claim.etag)]) if claim.etag else "",
+            unanswered=frozenset(serials[serial] for serial in claim.unanswered if serial in serials),
         )
         return self.intern(moved)
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from backuplock.protocol import Look, Phase, Remove, Terms, Write
 from backuplock.rules import Timing
-from model.ours import OLDEST_SERIAL, Book
+from model.ours import Book
 from model.peer import Peer
 
 TICKS = Timing(duration_ns=5, refresh_ns=2, settle_ns=1, slack_ns=0)
@@ -268,7 +268,6 @@ def _set(files: tuple[File | None, ...], who: int, file: File | None) -> tuple[F
 __all__ = [
     "BROUGHT_BACK",
     "MISJUDGED",
-    "OLDEST_SERIAL",
     "UNKNOWING",
     "WROTE_LATE",
     "File",
