@@ -28,6 +28,8 @@ MARGIN = 4
 """Cells before the first column: cursor, state glyph and the blanks around them."""
 GAP = 2
 """Cells between columns."""
+LONG_ID, SHORT_ID = 40, 10
+"""Cells of a volume id of Kubernetes' making, and those that are left of one at the very least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ class Column:
     """A column: its heading, its width, how to make a cell.
 
     `least` is the width below which it is dropped; `most` its natural width, unless the widest name on the
-    board says otherwise (`elastic`). `keeps` is what VOLUME must have left for this column to appear.
+    board says otherwise (`elastic`). `keeps` is what must be left for VOLUME, and for elastic
+    columns to grow, if this column is to appear, where volume ids are as long as Kubernetes makes them.
     """
 
     id: str
@@ -127,14 +130,14 @@ _COLOURED = (State.STALE, State.LATE, State.UNSURE, State.BAD, State.WAITING)
 
 COLUMNS: tuple[Column, ...] = (
     Column("volume", "VOLUME", _volume, 16, 40, elastic=True, middle=True),
-    Column("claim", "CLAIM", _claim, 24, 30, keeps=36, elastic=True, middle=True),
+    Column("claim", "CLAIM", _claim, 16, 30, keeps=36, elastic=True, middle=True),
     Column("type", "TYPE", _type, 8, 8, keeps=16),
-    Column("state", "STATE", _state, 7, 7, keeps=38),
+    Column("state", "STATE", _state, 7, 7, keeps=42),
     Column("ttl", "TTL", _ttl, 7, 7, keeps=0, right=True),
-    Column("owner", "OWNER", _owner, 14, 22, keeps=38),
-    Column("age", "AGE", _age, 7, 7, keeps=38, right=True),
-    Column("lock", "LOCK", _lock, 21, 21, keeps=40, middle=True),
-    Column("refresh", "LAST REFRESH", _refresh, 12, 12, keeps=40),
+    Column("owner", "OWNER", _owner, 14, 22, keeps=52),
+    Column("age", "AGE", _age, 7, 7, keeps=52, right=True),
+    Column("lock", "LOCK", _lock, 21, 21, keeps=54, middle=True),
+    Column("refresh", "LAST REFRESH", _refresh, 12, 12, keeps=54),
     Column("blocks", "BLOCKS NOW", _blocks, 15, 20, keeps=18),
 )
 """From left to right."""
@@ -162,10 +165,12 @@ def fit_columns(width: int, wanted: Mapping[str, int], hidden: frozenset[str] = 
         if column is None:
             continue
         least = min(column.least, natural[id_])
-        keeps = min(column.keeps, natural["volume"])
-        if left - least - GAP >= keeps:
-            sizes[id_] = least
-            left -= least + GAP
+        keeps = column.keeps - max(0, LONG_ID - natural["volume"])
+        if left - least - GAP < max(keeps, SHORT_ID):
+            # Less important columns do not slip in where a more important one found no room.
+            break
+        sizes[id_] = least
+        left -= least + GAP
     sizes["volume"] = max(0, min(left, natural["volume"]))
     left -= sizes["volume"]
     for id_ in PRIORITY:

@@ -2,7 +2,6 @@
 to do.
 
 Pure: facts are lines of text with tones, made from a row, its board and the time.
-Source of the advice: how Longhorn's own code behaves, release 1.1.0 to 1.12.1.
 """
 
 from __future__ import annotations
@@ -10,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backuplock.clock import SECOND, Span
-from backuplock.layout import BACKING_IMAGE
-from backuplock.model import Flaw, LockFile, LockType, Operation
-from backuplock.rules import LONGHORN, State, judge_as_longhorn, verdict
+from backuplock.clock import Span
+from backuplock.model import Flaw, LockFile, Operation
+from backuplock.rules import State, judge_as_longhorn, verdict
 from locktop.format import (
     Glyphs,
     Part,
@@ -29,13 +27,11 @@ from locktop.format import (
     type_words,
     utc_near,
 )
-from locktop.rows import UNCERTAIN_NS, Board, Row, state_now, ttl_ns
+from locktop.hints import hint
+from locktop.rows import Board, Row, state_now, ttl_ns
 
 ALSO_SHOWN = 4
 """Locks of the same volume that are listed one by one; the rest is counted."""
-
-FUTURE_NS = 2 * SECOND
-"""How far ahead of the store's clock a lock may be dated before that is worth a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +57,14 @@ def describe(row: Row, view: View) -> list[Fact]:
     """The facts about one row, most urgent first."""
     if row.lock is None:
         return _unread_volume(row)
+    advice = hint(row, row.lock, view.now, view.local_now_ns)
     facts = [
         Fact("state", tuple(_state(row, row.lock, view))),
         Fact("for", ((f"{type_words(row.lock.record)}", "text"), *_whose(row, view))),
         Fact("blocks", tuple(_blocks(row, view))),
         Fact("also here", tuple(_also(row, view))),
         Fact("Longhorn", tuple(longhorn_differs(row, view))),
-        Fact("hint", ((_hint(row, row.lock, view), "strong" if row.clashing else "text"),)),
+        Fact("hint", ((advice, "strong" if row.clashing else "text"),)),
     ]
     return [fact for fact in facts if fact.parts]
 
@@ -255,72 +252,3 @@ def _also(row: Row, view: View) -> list[Part]:
     if row.volume.leftovers:
         parts.append((f"{plural(len(row.volume.leftovers), 'leftover file')} that are no locks", "dim"))
     return parts
-
-
-def _hint(row: Row, lock: LockFile, view: View) -> str:
-    ghost = (
-        ' The volume\'s folder holds only locks/: a ghost volume ("cannot find volume.cfg").'
-        if row.volume.ghost
-        else ""
-    )
-    return _advice(row, lock, view) + ghost
-
-
-def _advice(row: Row, lock: LockFile, view: View) -> str:
-    if row.clashing:
-        return "Two operations that exclude each other both hold a lock: stop one of them now."
-    if lock.modified_ns is not None and lock.modified_ns > view.now.hi + FUTURE_NS:
-        return "It is dated in the future and lives longer by just that much: a clock is wrong, fix it first."
-    state = state_now(row, view.now)
-    if state is State.BAD:
-        return _advice_bad(lock)
-    if state is State.WAITING:
-        return _advice_waiting(lock, view)
-    if state is State.HELD and lock.record and lock.record.type == LockType.DELETION:
-        return "Its holder lives. A deletion works block by block, minutes to many hours: wait, or find it."
-    if state is State.HELD and row.volume.name == BACKING_IMAGE:
-        return "Its holder lives. This one lock domain guards all backing images of the target."
-    if state is State.STALE and _clock_off(view) is not None:
-        return (
-            f"Ended by the store's clock, but this machine is {_clock_off(view)} off: fix the clocks first, "
-            "Longhorn's nodes may be off as well."
-        )
-    return _ADVICE[state]
-
-
-_ADVICE = {
-    State.HELD: "Its holder lives. Wait for it, or find it.",
-    State.LATE: "Missed a refresh: a slow store, or a hung or dead holder. Watch it; do not remove it.",
-    State.STALE: "Its holder is gone. Longhorn ignores the file and never cleans it up; it may be removed.",
-    State.UNSURE: "Alive or dead, it cannot be told yet. Do not remove it.",
-}
-
-
-def _advice_bad(lock: LockFile) -> str:
-    if lock.record is not None:
-        return (
-            "Longhorn writes no such type; while it lives it blocks backup, restore and deletion. Clean up."
-        )
-    if lock.flaw is Flaw.UNREADABLE:
-        return "What it says is unknown, so it counts as a lock. Check the permissions on it."
-    if lock.flaw is Flaw.IRREGULAR:
-        return "Not a file, so not followed. Find out who put it there."
-    return "Not a lock that Longhorn can read. Find out who wrote it, then clean up."
-
-
-def _advice_waiting(lock: LockFile, view: View) -> str:
-    gone = view.now.middle - (lock.modified_ns or 0)
-    if gone < 10 * SECOND:
-        return "A request inside its two seconds of waiting: nothing to do."
-    if gone < 30 * SECOND:
-        return "Should have been decided by now. Watch it."
-    end = utc_near((lock.modified_ns or 0) + LONGHORN.duration_ns, view.now.middle)
-    return (
-        "Died while asking, or may not delete its own file. It still blocks the other kind; "
-        f"it may be removed after {end} UTC."
-    )
-
-
-def _clock_off(view: View) -> str | None:
-    off = view.now.middle - view.local_now_ns
-    return age(abs(off)) if abs(off) > 30 * SECOND and view.now.error_ns < UNCERTAIN_NS else None

@@ -198,11 +198,11 @@ class Session:
             self._sweeping_since = None
             if store is not None and isinstance(event, SweepFailed):
                 # A share may have been mounted anew, a pool of connections may be spent.
-                store.close()
+                _close(store)
                 store = None
             self._deliver(event)
         if store is not None:
-            store.close()
+            _close(store)
 
     def _wait(self) -> bool:
         """Until a sweep is due or asked for; false when there shall be no more."""
@@ -261,6 +261,14 @@ def _kind(error: BackupLockError) -> Kind:
         (Malformed, "malformed"),
     )
     return next((kind for type_, kind in kinds if isinstance(error, type_)), "unreachable")
+
+
+def _close(store: Store) -> None:
+    try:
+        store.close()
+    except Exception:
+        # What cannot be given back is lost either way; the watch goes on.
+        log.exception("closing a store failed")
 
 
 def _drop(_event: Event) -> None:

@@ -138,6 +138,22 @@ def test_a_store_is_opened_again_after_it_failed(scene: Scene) -> None:
         assert len(opened) == 2
 
 
+def test_a_store_that_fails_to_close_does_not_end_the_watch(scene: Scene) -> None:
+    class Stubborn:
+        url = "x"
+
+        def list(self, folder: str) -> object:
+            raise Unreachable("gone")
+
+        def close(self) -> None:
+            raise OSError("cannot close")
+
+    with Watched(scene.session(open_store=Stubborn)) as watched:  # type: ignore[arg-type]
+        for _ in range(3):
+            assert isinstance(watched.next(), SweepFailed)
+            watched.session.refresh_now()
+
+
 def test_progress_comes_ten_times_a_second_at_most(scene: Scene) -> None:
     class Slow:
         def __getattr__(self, name: str) -> object:

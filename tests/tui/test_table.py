@@ -1,4 +1,4 @@
-"""The table: its cursor is a key, its order rests under a person's hands, and a tick costs what is in view."""
+"""The table: its cursor is a key, its order rests under a person's hands, a tick costs what is in view."""
 
 from __future__ import annotations
 
@@ -181,7 +181,8 @@ async def test_hostile_names_are_shown_harmlessly() -> None:
     async with console(scene.session()) as (app, pilot):
         count = len(shown(app))
         assert count == 3 * len(HOSTILE)
-        for place in range(count):
+        # One in three shows every kind of name, of volumes and of locks.
+        for place in range(0, count, 3):
             table(app).move_to(place)
             await pilot.press("y", "enter")
             await pilot.pause()
