@@ -154,6 +154,17 @@ class Reader:
             ).fetchone()
             return None if row is None else _gap(row)
 
+    def next_change(self, wall_ns: int) -> int:
+        """The next instant at which what is known changes: a look, or a gap's begin or end."""
+        with self.asking() as ask:
+            row = ask(
+                "SELECT min(at) FROM (SELECT min(wall) AS at FROM look WHERE wall > ?1"
+                " UNION ALL SELECT min(began) FROM gap WHERE began > ?1"
+                " UNION ALL SELECT min(ended) + 1 FROM gap WHERE ended >= ?1)",
+                wall_ns,
+            ).fetchone()
+            return _NEVER if row[0] is None else codec.get_int(row[0])
+
     # -- inside
 
     @contextmanager
@@ -205,6 +216,10 @@ class Reader:
             store_present=bool(present),
             by_key={lock.key: lock for volume in volumes for lock in volume.locks},
         )
+
+
+_NEVER = 2**63
+"""Beyond every instant a recording can hold."""
 
 
 def _gap(row: tuple[Any, ...]) -> Gap:
