@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -30,7 +31,7 @@ from backuplock.protocol import (
     needs_own,
     seen,
 )
-from backuplock.reading import folder_locks, read_lock
+from backuplock.reading import folder_locks, read_lock, unreadable
 from backuplock.stores.base import Blob, Entry, Store
 from backuplock.text import printable
 from backuplock.wire import decode, encode
@@ -87,19 +88,37 @@ class Hands:
         listing = self.store.list(folder)
         listed: Entry | None = None
         others: list[LockFile] = list(folder_locks(self.volume, folder, listing))
+        vanished: list[Entry] = []
         for entry in listing.entries:
-            key = f"{folder}/{entry.name}"
-            if key == claim.key:
+            if f"{folder}/{entry.name}" == claim.key:
                 listed = entry
             elif layout.is_lock_file(entry.name):
-                # Never from memory: a listing's time and etag may be older than the file itself.
-                found = read_lock(self.store.read, self.volume, key, entry)
-                if found is not None:
+                found = self._other(folder, entry)
+                if found is None:
+                    vanished.append(entry)
+                else:
                     others.append(found)
+        if vanished:
+            others.extend(self._still_there(folder, vanished))
         rivals = tuple(map(seen, others))
         own = self._own(claim, listed, read=needs_own(claim, listed.etag, rivals)) if listed else None
         ended, lead = self.clock.read()
         return Saw(began, ended, own, rivals, _now(listing.observed), lead)
+
+    def _other(self, folder: str, entry: Entry) -> LockFile | None:
+        # Never from memory: a listing's time and etag may be older than the file itself.
+        return read_lock(self.store.read, self.volume, f"{folder}/{entry.name}", entry)
+
+    def _still_there(self, folder: str, vanished: list[Entry]) -> Iterator[LockFile]:
+        """Those of the vanished that a second listing has: some stores answer "not there" in the moment in
+        which an object is overwritten, and a live lock must not look gone while it is being renewed."""
+        names = {entry.name for entry in vanished}
+        for entry in self.store.list(folder).entries:
+            if entry.name in names:
+                key = f"{folder}/{entry.name}"
+                yield self._other(folder, entry) or unreadable(
+                    self.volume, key, entry, "it is listed, but the store says that it is not there"
+                )
 
     def _own(self, claim: Claim, listed: Entry, *, read: bool) -> Own | None:
         if not read:

@@ -82,6 +82,11 @@ def lock_file(volume: str, key: str, blob: Blob, entry: Entry) -> LockFile:
         return replace(lock, flaw=Flaw.UNDECODABLE, reason=printable(error.what))
 
 
+def unreadable(volume: str, key: str, entry: Entry, reason: str) -> LockFile:
+    """A lock file that is there and whose content could not be had."""
+    return _flawed(volume, key, entry, Flaw.UNREADABLE, reason)
+
+
 def _flawed(volume: str, key: str, entry: Entry, flaw: Flaw, reason: str) -> LockFile:
     return LockFile(
         key=key,

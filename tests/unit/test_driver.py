@@ -135,6 +135,35 @@ def test_what_vanished_between_list_and_read_is_gone(world: World, hands: Hands,
     assert saw.others == ()
 
 
+def test_a_lock_that_is_there_again_is_read_again(world: World, hands: Hands, claim: Claim) -> None:
+    """In the moment in which an object is overwritten some stores say that it is not there."""
+    hands.perform(claim, Write(False, 0))
+    key = world.rival()
+    blob = world.memory.read(key)
+    assert blob is not None
+    world.store.add("list", after=lambda: world.memory.delete(key), times=1)
+    world.store.add("read", after=lambda: world.memory.put(key, blob.body), times=1)
+    saw = hands.perform(claim, Look())
+    assert isinstance(saw, Saw)
+    assert [other.key for other in saw.others] == [key]
+    assert saw.others[0].record is not None
+
+
+def test_a_lock_that_is_listed_but_never_there_is_unreadable(
+    world: World, hands: Hands, claim: Claim
+) -> None:
+    hands.perform(claim, Write(False, 0))
+    key = world.rival()
+    blob = world.memory.read(key)
+    assert blob is not None
+    world.store.add("list", after=lambda: world.memory.delete(key), times=1)
+    world.store.add("read", after=lambda: world.memory.put(key, blob.body), times=1)
+    world.store.add("list", after=lambda: world.memory.delete(key), times=1)
+    saw = hands.perform(claim, Look())
+    assert isinstance(saw, Saw)
+    assert [(other.key, other.flaw) for other in saw.others] == [(key, Flaw.UNREADABLE)]
+
+
 def test_our_own_that_vanished_between_list_and_read_is_gone(
     world: World, hands: Hands, claim: Claim
 ) -> None:
