@@ -50,8 +50,7 @@ class Pruner:
         horizon = now_wall_ns - self._bounds.age_ns
         if self._one("SELECT min(wall) FROM look", default=horizon) < horizon:
             self._step(horizon)
-        used = self.used()
-        if used > self._bounds.size * 8 // 10:
+        if self.used() > self._bounds.size * 8 // 10:
             self._step(None)
         if self.used() > self._bounds.size * 9 // 10:
             self.make_room()
@@ -71,13 +70,12 @@ class Pruner:
 
     def _step(self, horizon: int | None) -> bool:
         """Drop up to `_STEP` looks of the run that has the oldest; the last look of all stays."""
-        begin, commit = "BEGIN IMMEDIATE", "COMMIT"
-        self._connection.execute(begin)
+        self._connection.execute("BEGIN IMMEDIATE")
         try:
             cut = self._cut(horizon)
             if cut is not None:
                 self._drop(*cut)
-            self._connection.execute(commit)
+            self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -85,7 +83,9 @@ class Pruner:
         if cut is None:
             return False
         self._steps += 1
-        if self._steps % _GARBAGE_EACH == 0:
+        # With a whole run, most names that only it knew have gone.
+        gone = self._one(f"SELECT count(*) FROM run WHERE id = {cut[0]}") == 0
+        if gone or self._steps % _GARBAGE_EACH == 0:
             self._sweep_garbage()
         self._give_back()
         return True
