@@ -51,8 +51,8 @@ async def help_(pilot: Pilot[int]) -> None:
 
 SHOTS: tuple[tuple[str, tuple[int, int], Drive], ...] = (
     ("locks", (120, 36), middle),
-    ("locks-80x24", (80, 24), middle),
-    ("locks-wide", (180, 44), middle),
+    ("locks", (80, 24), middle),
+    ("locks", (180, 44), middle),
     ("details", (120, 36), details),
     ("filter", (120, 36), filtered),
     ("help", (80, 24), help_),
@@ -77,7 +77,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
     folder.mkdir(parents=True, exist_ok=True)
     for name, size, drive in SHOTS:
-        path = folder / f"{name}.svg"
+        path = folder / f"{name}-{size[0]}x{size[1]}.svg"
         path.write_text(asyncio.run(shoot(size, drive)))
         print(path.name)
 

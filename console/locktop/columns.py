@@ -24,7 +24,7 @@ from locktop.format import (
 )
 from locktop.rows import UNCERTAIN_NS, Row, state_now, ttl_ns
 
-MARGIN = 4
+MARGIN = 3
 """Cells before the first column: cursor, state glyph and the blanks around them."""
 GAP = 2
 """Cells between columns."""
@@ -73,7 +73,7 @@ def _volume(row: Row, ctx: Ctx) -> Part:
 def _claim(row: Row, ctx: Ctx) -> Part:
     if ctx.claims_first:
         return (name(row.volume.name), "dim") if row.claim else ("", "dim")
-    return (name(row.claim), "dim")
+    return (name(row.claim) or "-", "dim")
 
 
 def _ttl(row: Row, ctx: Ctx) -> Part:
@@ -145,6 +145,9 @@ COLUMNS: tuple[Column, ...] = (
 PRIORITY = ("volume", "ttl", "type", "blocks", "claim", "state", "owner", "age", "lock", "refresh")
 """Who stays when room is short, most important first."""
 
+GROWTH = ("volume", "claim", "blocks", "owner")
+"""Who gets the room that is left over."""
+
 Layout = tuple[tuple[Column, int], ...]
 
 
@@ -173,7 +176,7 @@ def fit_columns(width: int, wanted: Mapping[str, int], hidden: frozenset[str] = 
         left -= least + GAP
     sizes["volume"] = max(0, min(left, natural["volume"]))
     left -= sizes["volume"]
-    for id_ in PRIORITY:
+    for id_ in GROWTH:
         more = max(0, min(left, natural.get(id_, 0) - sizes[id_])) if id_ in sizes else 0
         if more:
             sizes[id_] += more
@@ -203,7 +206,7 @@ def row_parts(row: Row, layout: Layout, ctx: Ctx, *, cursor: bool = False) -> li
     tone = "alert" if row.clashing else state.value
     parts: list[Part] = [
         (ctx.glyphs.cursor if cursor else " ", "key"),
-        (f"{ctx.glyphs.states[state]}  ", tone),
+        (f"{ctx.glyphs.states[state]} ", tone),
     ]
     strong = cursor or state in (State.STALE, State.LATE) or row.clashing
     for column, width in layout:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from locktop.format import name, owner_label, type_label, type_words
+from backuplock.text import printable
+from locktop.format import NAME_LIMIT, owner_label, type_label, type_words
 from locktop.rows import SORTS, Board, Row
 
 
@@ -29,8 +30,8 @@ def haystack(row: Row) -> str:
         row.lock.flaw.value if row.lock and row.lock.flaw else "",
         "ghost" if row.volume.ghost else "",
     )
-    # A separator that cannot be typed keeps a word from matching across two fields.
-    return "\n".join(name(field) for field in fields).casefold()
+    # The words of a filter hold no blanks: none matches across two fields.
+    return printable(" ".join(fields), limit=len(fields) * NAME_LIMIT).casefold()
 
 
 class Filter:

@@ -163,7 +163,8 @@ def rtt(ns: int | None) -> str:
 
 def signed_seconds(ns: int) -> str:
     """A difference of clocks: `+0.2s`, `-14s`, `+3m12s`."""
-    sign = "-" if ns < 0 else "+"
+    # What rounds to nothing has no sign worth a thought.
+    sign = "-" if ns <= -SECOND // 20 else "+"
     return sign + short_seconds(abs(ns))
 
 

@@ -60,7 +60,9 @@ class Board:
     """All rows of one Snapshot, volume by volume.
 
     `now` is the store's time that the rows were judged at. `counts` is the number of rows by state,
-    `locked` the number of volumes with at least one lock, `owners` whether any lock names its owner.
+    `locked` the number of volumes with at least one lock, `ghosts` of those with nothing else, `unread` of
+    those that could not be read. `clashing` counts locks that failed to exclude each other. `owners` tells
+    whether any lock names its owner, `claims` whether any volume has a name people know.
     """
 
     snapshot: Snapshot
@@ -68,7 +70,11 @@ class Board:
     rows: tuple[Row, ...]
     counts: Mapping[State, int]
     locked: int
+    ghosts: int
+    unread: int
+    clashing: int
     owners: bool
+    claims: bool
     by_key: Mapping[str, Row] = field(repr=False, compare=False)
     signatures: Mapping[str, _Signature] = field(repr=False, compare=False)
 
@@ -100,7 +106,11 @@ def board_of(snapshot: Snapshot, previous: Board | None = None, timing: Timing =
         rows=tuple(rows),
         counts=Counter(row.state for row in rows),
         locked=locked,
+        ghosts=sum(view.ghost for view in snapshot.volumes),
+        unread=sum(row.lock is None for row in rows),
+        clashing=sum(row.clashing for row in rows),
         owners=any(row.lock and row.lock.record and row.lock.record.owner for row in rows),
+        claims=any(row.claim for row in rows),
         by_key={row.key: row for row in rows},
         signatures=signatures,
     )

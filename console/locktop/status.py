@@ -168,9 +168,8 @@ def counts(status: Status, glyphs: Glyphs) -> tuple[Line, Line]:
     left: Line = [(" Locks", "key"), (f"   {number(total)}", "strong")]
     volumes = len(board.snapshot.volumes)
     left.append((f" on {number(board.locked)} of {plural(volumes, 'volume')}", "dim"))
-    ghosts = sum(volume.ghost for volume in board.snapshot.volumes) if volumes < 20_000 else 0
-    if ghosts:
-        left.append((f", {plural(ghosts, 'ghost')}", "dim"))
+    if board.ghosts:
+        left.append((f", {plural(board.ghosts, 'ghost')}", "dim"))
     right: Line = []
     for state in ORDER:
         if board.counts.get(state):
@@ -192,15 +191,14 @@ def banner(status: Status, glyphs: Glyphs) -> Line:
     if board is None:
         return []
     problems = board.snapshot.problems
-    unread = sum(row.lock is None for row in board.rows if row.state is State.BAD)
-    if problems or unread:
-        count = len(problems) + unread
+    if problems or board.unread:
+        count = len(problems) + board.unread
         first = problems[0] if problems else "their rows say why"
         what = f"{plural(count, 'part')} of the store could not be read, the picture is incomplete"
         return [mark, (what, "alert"), (": " + name(first), "text")]
-    clashing = sum(row.clashing for row in board.rows)
-    if clashing:
-        return [mark, (f"exclusion has FAILED: {plural(clashing, 'lock')} held against each other", "alert")]
+    if board.clashing:
+        what = f"exclusion has FAILED: {plural(board.clashing, 'lock')} held against each other"
+        return [mark, (what, "alert")]
     return []
 
 

@@ -113,11 +113,11 @@ async def _reverse(app: LocktopApp, pilot: Pilot[int]) -> None:
 
 @on(LOCKS, "v")
 async def _names(app: LocktopApp, pilot: Pilot[int]) -> None:
-    assert lines(app)[4].startswith("▌▲  pvc-")
+    assert lines(app)[4].startswith("▌▲ pvc-")
     await pilot.press("v")
-    assert lines(app)[4].startswith("▌▲  shop/orders-redis")
+    assert lines(app)[4].startswith("▌▲ shop/orders-redis")
     await pilot.press("v")
-    assert lines(app)[4].startswith("▌▲  pvc-")
+    assert lines(app)[4].startswith("▌▲ pvc-")
 
 
 @on(LOCKS, "enter")

@@ -276,6 +276,18 @@ async def test_the_filter_finds_by_everything_that_is_shown() -> None:
         assert len(shown(app)) == 31
 
 
+async def test_a_filter_takes_the_cursor_to_the_first_match_or_leaves_it_on_one() -> None:
+    async with console(night().session()) as (app, pilot):
+        table(app).move_to(9)
+        await pilot.press("slash", *"shop")
+        assert cursor(app) == shown(app)[0]
+        await pilot.press("enter", "j", "j")
+        kept = cursor(app)
+        await pilot.press("escape")
+        assert cursor(app) == kept
+        assert len(shown(app)) == 31
+
+
 async def test_a_filter_stays_while_data_moves_on() -> None:
     scene = night()
     async with console(scene.session()) as (app, pilot):

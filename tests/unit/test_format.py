@@ -79,6 +79,7 @@ def test_small_durations_and_round_trips() -> None:
     assert fmt.short_seconds(74 * SECOND) == "1m14s"
     assert [fmt.rtt(ns) for ns in (None, 400_000, 41 * MS, 1_300 * MS)] == ["-", "0.4ms", "41ms", "1.3s"]
     assert fmt.signed_seconds(200 * MS) == "+0.2s"
+    assert fmt.signed_seconds(-40 * MS) == "+0.0s"
     assert fmt.signed_seconds(-200 * SECOND) == "-3m20s"
 
 

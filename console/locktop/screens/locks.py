@@ -96,7 +96,7 @@ class LocksScreen(View):
         if board is not None:
             if not board.owners:
                 hidden.add("owner")
-            if not any(row.claim for row in board.rows):
+            if not board.claims:
                 hidden.add("claim")
         table = self.query_one(LockTable)
         table.show(self._visible, hidden=frozenset(hidden), instead=emptiness(status, self._filter.text))
@@ -206,8 +206,14 @@ class LocksScreen(View):
         self._show_title(self.locktop.status)
 
     def _set_filter(self, text: str) -> None:
+        table = self.query_one(LockTable)
+        before = table.cursor_row
         self._filter.text = text
         self._show_rows(self.locktop.status)
+        after = table.cursor_row
+        if before and after and before.key != after.key:
+            # What was under the cursor does not match: begin with the first that does.
+            table.move_to(0)
         self._show_title(self.locktop.status)
         self._show_details(self.locktop.status)
 
