@@ -74,7 +74,7 @@ def blockages(
     now = snapshot.clock.at(snapshot.began_mono_ns)
     found: list[Blockage] = []
     for view in snapshot.volumes:
-        if not (view.locks or view.problem) or not _fits(view, words):
+        if not (view.locks or view.problem) or not fits(view, words):
             continue
         tree = tree_of(view, now, local_now_ns=snapshot.taken_wall_ns)
         verdicts = tuple(one for one in tree.verdicts if one.operation in operations and not one.granted)
@@ -197,7 +197,8 @@ def _blocker_para(one: Blockage, node: Node, glyphs: Glyphs) -> Para:
     return Para(parts, first=4, hang=8)
 
 
-def _fits(view: VolumeView, words: Iterable[str]) -> bool:
+def fits(view: VolumeView, words: Iterable[str]) -> bool:
+    """Whether all words stand in the volume's id or in a name people know it by, in any case."""
     names = view.names or VolumeNames()
     hay = "\n".join((view.name, names.claim_path, names.workload, names.backing_image)).casefold()
     return all(word.casefold() in hay for word in words)

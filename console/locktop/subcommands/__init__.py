@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "explain": "from Longhorn's error message to the lock that is in the way",
     "show": "one volume: its locks in order, who blocks whom, what would happen now",
     "blocked": "which operations are blocked where, by what and until when",
+    "simulate": "what would happen if: a backup, restore or deletion, played on a copy",
     "watch": "what happens to the locks, as lines or JSON lines",
     "run": "run a command while holding a volume's lock",
     "hold": "hold a volume's lock by hand, for maintenance",

@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 VOLUME_HELP = "its id (pvc-...), the beginning of it, or namespace/claim; all but a full id read all volumes"
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
-    """`-t`, `--json`, `--ascii`, `--timeout`, `--clock-error`."""
+def add_common(parser: argparse.ArgumentParser, *, timeout: bool = True) -> None:
+    """`-t`, `--json`, `--ascii`, `--clock-error`, and `--timeout` unless that means something else there."""
     add_target(parser, positional=False)
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.add_argument("--ascii", action="store_const", const="yes", help="draw in plain ASCII")
-    parser.add_argument("--timeout", metavar="SECONDS", help="give up after so long (wait for ever)")
+    if timeout:
+        parser.add_argument("--timeout", metavar="SECONDS", help="give up after so long (wait for ever)")
     add_clock_error(parser)
 
 
@@ -77,8 +78,26 @@ def ask(
     )
 
 
-def look_at_all(target: Target, settings: Settings) -> Snapshot:
-    """Sweep the whole store.
+def find_one(target: Target, settings: Settings, volume: str) -> Snapshot:
+    """A Snapshot with one volume, by any of its names.
+
+    Raises: as `ask`.
+    """
+
+    def work(stop: threading.Event) -> Snapshot:
+        from backuplock.lookup import find_volume
+
+        store = opener(target)()
+        try:
+            return find_volume(store, volume, lookup(settings, stop))
+        finally:
+            store.close()
+
+    return patiently(work, settings.timeout.value, url=target.url, name="lookup")
+
+
+def look_at_all(target: Target, settings: Settings, *, all_names: bool = False) -> Snapshot:
+    """Sweep the whole store; `all_names`: with the names of volumes without locks, a request each.
 
     Raises: as `ask`.
     """
@@ -89,7 +108,7 @@ def look_at_all(target: Target, settings: Settings) -> Snapshot:
         store = opener(target)()
         try:
             how = lookup(settings, stop)
-            return sweep(store, clock_error_ns=how.clock_error_ns, stop=stop)
+            return sweep(store, clock_error_ns=how.clock_error_ns, stop=stop, all_names=all_names)
         finally:
             store.close()
 
