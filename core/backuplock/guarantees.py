@@ -116,7 +116,7 @@ def measure_listing_lag(
         folder: a key of its own, that nobody else uses.
         patience_s: a change that is not seen for so long counts as lagging by so much.
 
-    Returns: seconds, at least; the longer of the two lags.
+    Returns: seconds, at least. Removal is tried only where writing shows no lag.
 
     Raises:
         StoreError: the store did not do what was asked; nothing is known then.
@@ -133,12 +133,13 @@ def measure_listing_lag(
         _late(lambda: first in names(), patience_s, clock)
         writer.put(f"{folder}/{second}", b"")
         appears = _late(lambda: second in names(), patience_s, clock)
+        if appears:
+            return appears
         writer.delete(f"{folder}/{second}")
-        vanishes = _late(lambda: second not in names(), patience_s, clock)
+        return _late(lambda: second not in names(), patience_s, clock) or None
     finally:
         for name in (first, second):
             writer.delete(f"{folder}/{name}")
-    return max(appears, vanishes) or None
 
 
 def with_lag(found: Capabilities, lag_s: float | None) -> Capabilities:

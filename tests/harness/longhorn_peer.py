@@ -1,8 +1,8 @@
 """A stand-in for Longhorn's own client, in threads, written from the description of its protocol.
 
-Write own file, read back its time, wait, list; of each file ask whether it exists, read the body, read the time:
-three requests, so that a rewrite may come in between. Refused iff somebody of another type sorts before and
-is not expired by the local clock. Errors count as absence. A granted lock is rewritten blindly.
+Write own file, read back its time, wait, list; of each file ask whether it exists, read the body, read the
+time: three requests, so that a rewrite may come in between. Refused iff somebody of another type sorts before
+and is not expired by the local clock. Errors count as absence. A granted lock is rewritten blindly.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The long run: processes of ours and stand-ins for Longhorn, killed and stopped at random."""

@@ -1,0 +1,28 @@
+"""A short slice of the soak; the long one is `python -m soak.run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from soak.run import run
+
+
+@pytest.mark.parametrize("target", ["files", "rclone"])
+def test_a_short_slice(target: str, tmp_path: Path) -> None:
+    soak, summary, wrong = run(
+        target,
+        12,
+        ours=3,
+        originals=1,
+        volumes=1,
+        lease_s=6.0,
+        settle_s=1.0,
+        pause_s=0.6,
+        folder=tmp_path,
+    )
+    assert wrong == [], summary
+    counts = soak.counts()
+    assert counts["ours held"] > 0, summary
+    assert sum(soak.happened.values()) > 3, summary
