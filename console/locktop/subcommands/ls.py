@@ -64,9 +64,9 @@ def run(options: argparse.Namespace) -> int:
     from locktop.rows import board_of
 
     board = board_of(snapshot)
-    _print(board, options.form, everything=options.all, ascii_only=settings.ascii.value)
+    print_board(board, options.form, everything=options.all, ascii_only=settings.ascii.value)
     summary = options.form is None and not options.quiet
-    return _narrate(board, summary=summary, ascii_only=settings.ascii.value)
+    return narrate(board, summary=summary, ascii_only=settings.ascii.value)
 
 
 def _patiently(open_it: Callable[[], Store], settings: Settings, *, progress: bool, url: str) -> Snapshot:
@@ -154,7 +154,8 @@ class _Meter:
             self._stream.flush()
 
 
-def _print(board: Board, form: str | None, *, everything: bool, ascii_only: bool) -> None:
+def print_board(board: Board, form: str | None, *, everything: bool, ascii_only: bool) -> None:
+    """The locks on stdout: as JSON, as CSV, or (`form` is None) as a table."""
     if form == "json":
         from locktop.output import json_
 
@@ -187,7 +188,7 @@ def _print_table(board: Board, *, everything: bool, ascii_only: bool) -> None:
         console.print(line, end="\n", overflow="crop", crop=True)
 
 
-def _narrate(board: Board, *, summary: bool, ascii_only: bool) -> int:
+def narrate(board: Board, *, summary: bool, ascii_only: bool) -> int:
     """Say what stdout does not; the result is the exit code."""
     from locktop.format import pick_glyphs
     from locktop.output import fields, table
