@@ -17,6 +17,8 @@ COMMANDS: dict[str, str] = {
     "blocked": "which operations are blocked where, by what and until when",
     "simulate": "what would happen if: a backup, restore or deletion, played on a copy",
     "watch": "what happens to the locks, as lines or JSON lines",
+    "record": "watch a store and keep what was seen in a file",
+    "replay": "a recording in the console, as events, or as the table at an instant",
     "run": "run a command while holding a volume's lock",
     "hold": "hold a volume's lock by hand, for maintenance",
     "demo": "show the console on a store of its own, with clients at work",
