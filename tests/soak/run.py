@@ -201,7 +201,10 @@ def run(
     folder: Path,
     at_least: int = 0,
 ) -> tuple[Soak, str, list[str]]:
-    """Run for so long, or up to five times as long until ours held `at_least` locks; the soak, its summary line, and what must not have happened."""
+    """Run for so long, or up to five times as long until ours held `at_least` locks.
+
+    Returns: the soak, its summary line, and what must not have happened.
+    """
     with place_of(target, folder) as place:
         soak = Soak(place, folder, lease_s, settle_s, volumes)
         try:

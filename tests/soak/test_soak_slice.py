@@ -13,7 +13,7 @@ from soak.run import run
 def test_a_short_slice(target: str, tmp_path: Path) -> None:
     soak, summary, wrong = run(
         target,
-        10,
+        8,
         ours=3,
         originals=1,
         volumes=2,
