@@ -138,14 +138,14 @@ COLUMNS: tuple[Column, ...] = (
     Column("age", "AGE", _age, 7, 7, keeps=52, right=True),
     Column("lock", "LOCK", _lock, 21, 21, keeps=54, middle=True),
     Column("refresh", "LAST REFRESH", _refresh, 12, 12, keeps=54),
-    Column("blocks", "BLOCKS NOW", _blocks, 15, 20, keeps=18),
+    Column("blocks", "BLOCKS NOW", _blocks, 15, 18, keeps=18),
 )
 """From left to right."""
 
 PRIORITY = ("volume", "ttl", "type", "blocks", "claim", "state", "owner", "age", "lock", "refresh")
 """Who stays when room is short, most important first."""
 
-GROWTH = ("volume", "claim", "blocks", "owner")
+GROWTH = ("volume", "blocks", "claim", "owner")
 """Who gets the room that is left over."""
 
 Layout = tuple[tuple[Column, int], ...]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
+from textual import events
 from textual.screen import ModalScreen, Screen
 
 from locktop.status import Status
@@ -30,9 +31,10 @@ class View(Screen[None]):
         """The status has changed, if only by time."""
         raise NotImplementedError
 
-    def on_resize(self, event: Any) -> None:
-        """Hide everything where nothing fits."""
+    def on_resize(self, event: events.Resize) -> None:
+        """Say things anew for the new width; hide everything where nothing fits."""
         self.set_class(event.size.width < MIN_WIDTH or event.size.height < MIN_HEIGHT, "-tiny")
+        self.show_status(self.locktop.status)
 
 
 class Sheet(ModalScreen[None]):
@@ -47,6 +49,6 @@ class Sheet(ModalScreen[None]):
         """Know the character set."""
         self.set_class(self.locktop.plain, "-ascii")
 
-    def on_resize(self, event: Any) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Hide everything where nothing fits."""
         self.set_class(event.size.width < MIN_WIDTH or event.size.height < MIN_HEIGHT, "-tiny")

@@ -24,6 +24,9 @@ from locktop.widgets.filter_bar import FilterBar
 from locktop.widgets.lock_table import LockTable
 from locktop.widgets.panes import DetailPane
 
+WIDE = 160
+"""Cells from which the details stand beside the table, with room for more of them."""
+
 HOLD_NS = 3 * SECOND
 """How long the order stays as it is after a person moved in the table."""
 
@@ -133,7 +136,7 @@ class LocksScreen(View):
             title += [("  ", "text"), (name(row.volume.names.workload), "dim")]
         if row.name:
             title += [("  ", "text"), (name(row.name), "dim")]
-        more = [Fact("asked now", ()), *verdicts(row, seen)] if pane.size.height > 20 else ()
+        more = [Fact("asked now", ()), *verdicts(row, seen)] if self.app.size.width >= WIDE else ()
         pane.show(title, describe(row, seen), summary(row, seen), more)
 
     # -- what people do
