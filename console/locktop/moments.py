@@ -9,7 +9,7 @@ from backuplock.text import printable
 from locktop.instants import offset
 from locktop.settings import Usage
 
-_FRACTION = re.compile(r"\.(\d{1,9})(?=Z|[+-]\d\d|$)", re.IGNORECASE)
+_FRACTION = re.compile(r"\.(\d{1,9})\d*(?=Z|[+-]\d\d|$)", re.IGNORECASE)
 
 
 def moment(text: str, flag: str, *, begin_ns: int, end_ns: int) -> int:

@@ -249,9 +249,11 @@ class _Recorder:
     def _draw(self) -> None:
         if self.quiet or not sys.stderr.isatty():
             return
+        from locktop.format import plural
+
         locks = len(self.watch.snapshot.by_key) if self.watch and self.watch.snapshot else 0
         size = self.journal.size / 2**20
-        state = "no answer" if self.lost is not None else f"{locks:,} locks"
+        state = "no answer" if self.lost is not None else plural(locks, "lock")
         line = f"recording: {self.looks:,} looks, {self.events:,} events, {state}, {size:.1f} MiB"
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.write(f"\r\x1b[K{line}")

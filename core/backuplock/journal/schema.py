@@ -68,6 +68,8 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except FileNotFoundError as error:
+        raise JournalDenied(f"{path} cannot be made", advice="name a file in a folder of yours") from error
     except OSError as error:
         raise _refused(path, error) from error
     with told_of(path):
