@@ -1,0 +1,193 @@
+"""From a pasted error to the right blocker, on the demo's own store and on planted ones."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from harness.builders import Lock, Volume, write, write_locks
+from harness.commands import fingerprint, run
+from harness.complaints import FORMS, OTHERS, Form, first, later
+from locktop.demo.people import Scene, plant, scene
+from locktop.exits import ExitCode
+
+VOLUME = "pvc-3f3bd369-2ab6-43ea-aff5-c8455a1dca9a"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Scene]:
+    """The demo's store as it is when it begins."""
+    root = tmp_path_factory.mktemp("demo")
+    now = time.time_ns()
+    made = scene(now)
+    plant(root, made, now)
+    return root, made
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A store with one volume."""
+    volume = Volume(VOLUME, "shop", "orders-db", "orders")
+    write(tmp_path, volume.cfg_key, volume.cfg)
+    return tmp_path
+
+
+def put(root: Path, *locks: Lock) -> None:
+    write_locks(root, locks, time.time_ns())
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.id)
+def test_every_form_leads_to_the_lock_that_is_in_the_way(
+    form: Form, demo: tuple[Path, Scene], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, made = demo
+    needed = 2 if form.operations == ("delete",) else 1
+    # Whoever holds a lock of the other kind in the demo, fresh enough for the length of this test.
+    holder = next(one for one in made.holders if one.record.type != needed and one.age_s < 60)
+    before = fingerprint(root)
+    done = run(capsys, "explain", "-t", str(root), "--json", form(holder.volume))
+    (report,) = done.json["reports"]
+    assert done.code == ExitCode.NEGATIVE
+    assert report["outcome"] == "blocked"
+    assert report["complaint"]["operations"] == sorted(form.operations)
+    assert holder.key in [one["lock"] for one in report["blockers"]]
+    assert {act["act"] for one in report["blockers"] for act in one["acts"]} >= {"wait", "remove_file"}
+    lives = {one["key"]: one["liveness"]["life"] for one in report["picture"]["locks"]}
+    assert lives[holder.key] == "live"
+    assert not report["own_is_there"]
+    assert fingerprint(root) == before
+    text = run(capsys, "explain", "-t", str(root), form(holder.volume))
+    assert "BLOCKED" in text.out
+    assert holder.record.name in text.out
+    assert "already deleted" in text.out
+
+
+@pytest.mark.parametrize("form", OTHERS, ids=lambda form: form.id)
+def test_messages_that_refuse_nothing(form: Form, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(root, Lock(VOLUME, "lock-00000000deadbeef", 1))
+    done = run(capsys, "explain", "-t", str(root), "--json", form(VOLUME))
+    (report,) = done.json["reports"]
+    assert report["operations"] == ["backup", "restore", "delete"]
+    assert report["own_is_there"]
+    assert report["habits"] == []
+    assert done.code == ExitCode.NEGATIVE
+
+
+def test_the_way_is_free(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(root, Lock(VOLUME, "lock-dead", 1, age_s=400))
+    done = run(capsys, "explain", "-t", str(root), later(VOLUME, "delete"))
+    assert done.code == ExitCode.OK
+    assert "FREE" in done.out
+    assert "retry" in done.out
+    assert "lock-dead" in done.out
+    assert "24 hours" in done.out
+
+
+@pytest.mark.parametrize(
+    ("lock", "code", "words"),
+    [
+        (Lock(VOLUME, "lock-live", 1, age_s=12), 1, ["alive", "HARMFUL", "instance-manager"]),
+        (
+            Lock(VOLUME, "lock-late", 1, age_s=100),
+            1,
+            ["late, perhaps dead", "missed 1 refresh", "not before"],
+        ),
+        (Lock(VOLUME, "lock-ask", 1, acquired=False, age_s=40), 1, ["waits", "ends by itself"]),
+        (Lock(VOLUME, "lock-zero", 0, age_s=12), 1, ["Longhorn writes no"]),
+        (Lock(VOLUME, "lock-odd", raw=b"{", age_s=12), 0, ["FREE", "ignores it"]),
+    ],
+    ids=["live", "late", "waiting", "untyped", "undecodable"],
+)
+def test_what_is_said_of_each_kind_of_blocker(
+    lock: Lock, code: int, words: list[str], root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(root, lock)
+    done = run(capsys, "explain", "-t", str(root), later(VOLUME, "delete"))
+    assert done.code == code
+    assert lock.name in done.out
+    for word in words:
+        assert word in done.out, done.out
+
+
+def test_without_a_target_the_message_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOCKTOP_TARGET", raising=False)
+    done = run(capsys, "explain", first(VOLUME, 1))
+    assert done.code == ExitCode.INCOMPLETE
+    assert VOLUME in done.out
+    assert "LOCKTOP_TARGET" in done.out
+    assert "1.6.2" in done.out
+    found = run(capsys, "explain", "--json", first(VOLUME, 1)).json
+    assert (found["target"], found["reports"][0]["picture"]) == (None, None)
+
+
+def test_restores_are_retried_by_old_releases_only(capsys: pytest.CaptureFixture[str]) -> None:
+    for message, retries in ((first(VOLUME, 1), True), (later(VOLUME, "create/restore"), False)):
+        found = run(capsys, "explain", "--json", f"error initiating full backup restore: {message}").json
+        assert [one["retries"] for one in found["reports"][0]["habits"]] == [retries]
+
+
+def test_stdin_files_and_whole_logs(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(root, Lock(VOLUME, "lock-live", 1))
+    log = f"start\n{later(VOLUME, 'delete')}\nmore\n{later('pvc-gone', 'delete')}\n"
+    file = tmp_path / "longhorn.log"
+    file.write_text("x" * 2_000_000 + "\n" + log)
+    stdin = SimpleNamespace(buffer=io.BytesIO(log.encode()))
+    for arguments in (["--file", str(file)], ["-"]):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        done = run(capsys, "explain", "-t", str(root), "--json", *arguments)
+        outcomes = {one["complaint"]["volume"]: one["outcome"] for one in done.json["reports"]}
+        assert outcomes == {VOLUME: "blocked", "pvc-gone": "missing"}
+        assert done.code == ExitCode.NEGATIVE
+
+
+def test_a_volume_that_the_target_does_not_have(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = run(capsys, "explain", "-t", str(root), later("pvc-gone", "delete"))
+    assert done.code == ExitCode.MISSING
+    assert "NO PICTURE" in done.out
+    assert "is this the target that Longhorn used?" in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["nothing of the kind"], ["--file", "/no/such"], ["x", "--file", "y"]], ids=str
+)
+def test_bad_input_is_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    done = run(capsys, "explain", *arguments)
+    assert done.code == ExitCode.USAGE
+    assert done.out == ""
+    assert done.err.count("\n") == 1
+
+
+def test_watching_sees_the_refresh(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import threading
+
+    lock = Lock(VOLUME, "lock-live", 1, age_s=20)
+    put(root, lock)
+    refreshed = threading.Timer(1.0, lambda: put(root, Lock(VOLUME, "lock-live", 1, age_s=0)))
+    refreshed.start()
+    done = run(capsys, "explain", "-t", str(root), "--json", "--watch", "60s", later(VOLUME, "delete"))
+    refreshed.join()
+    picture = done.json["reports"][0]["picture"]
+    assert "1 refresh seen" in " ".join(picture["locks"][0]["liveness"]["reasons"])
+    assert picture["watched_seconds"] < 60
+    assert "RENEWED" in done.err
+
+
+def test_hostile_names_and_bodies_stay_text(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nasty = "\x1b]0;owned\x07[bold red]\u202e\n"
+    cfg = Volume(VOLUME, nasty, nasty, nasty)
+    write(root, cfg.cfg_key, cfg.cfg)
+    body = b'{"Name":"\\u001b[31m\\n[/red]","Type":1,"Acquired":true,"Owner":"\\u202e"}'
+    put(root, Lock(VOLUME, "lock-a", raw=body), Lock(VOLUME, "lock-b", raw=b"\x1b[2J\xff"))
+    for arguments in (["explain", later(VOLUME, "delete") + nasty], ["show", "-v", VOLUME], ["blocked"]):
+        done = run(capsys, *arguments, "-t", str(root))
+        assert done.code == ExitCode.NEGATIVE
+        assert all(line.isprintable() for line in (done.out + done.err).splitlines())
