@@ -28,6 +28,19 @@ class BackupLockError(Exception):
     def __str__(self) -> str:
         return f"{self.what}; {self.advice}" if self.advice else self.what
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # The default calls the class with `args` alone, which keyword arguments make fail: a worker
+        # process could not hand its error to its parent.
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(
+    kind: type[BackupLockError], args: tuple[object, ...], state: dict[str, object]
+) -> BackupLockError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
 
 class Malformed(BackupLockError):
     """Something given to us does not have the form it must have: a target, a volume name, a record."""
