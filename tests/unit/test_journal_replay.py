@@ -269,6 +269,61 @@ def test_reading_is_bounded_and_leftovers_have_no_content(tape: Tape, tmp_path: 
     assert store.read(key) is not None
 
 
+ODD_NAMES = (
+    "a b",
+    "a+b",
+    "a%2Fb",
+    "a&b;c=d",
+    "[red]markup[bold]",
+    "-dash",
+    "größe",
+    "\udcff",
+    "\n",
+    "n" * 200,
+)
+
+
+def test_it_lists_and_reads_as_the_recorded_store_did(tape: Tape, tmp_path: Path) -> None:
+    """The reading half of what every store promises, with a real folder as the measure."""
+    root, clock = tmp_path / "store", ManualClock()
+    for number in range(1003):
+        key = layout.lock_key("many", f"lock-{number:016x}")
+        write(root, key, encode(LockRecord(key[-20:-4], number % 3, True)), START + number)
+    for name in ODD_NAMES:
+        write(root, f"{layout.locks_folder('many')}/{name}", b"left over")
+    write_all(root, fleet(40, 30), START)
+    original = open_store(parse_target(str(root)))
+    tape.journal.record(sweep(original, clock=clock))
+    store, _ = tape.at(clock.wall_ns())
+    above, volumes = [""], []
+    for depth in range(5):
+        for folder in above:
+            assert store.list(folder).folders == original.list(folder).folders
+            assert store.list(folder).entries == ()
+        above = [f"{folder}/{name}".lstrip("/") for folder in above for name in store.list(folder).folders]
+        volumes = above if depth == 4 else []
+    assert len(volumes) == 41
+    for volume in volumes:
+        there, here = original.list(f"{volume}/locks"), store.list(f"{volume}/locks")
+        # Of what is no lock, a sweep keeps no etag.
+        known = [
+            entry if layout.is_lock_file(entry.name) else replace(entry, etag="") for entry in there.entries
+        ]
+        assert (list(here.entries), here.folders) == (known, there.folders)
+        for entry in here.entries:
+            if layout.is_lock_file(entry.name):
+                found = store.read(f"{volume}/locks/{entry.name}")
+                kept = original.read(f"{volume}/locks/{entry.name}")
+                assert found is not None
+                assert kept is not None
+                assert (found.body, found.modified_ns, found.etag) == (kept.body, kept.modified_ns, kept.etag)
+        # No folder is taken for another that begins like it, and nothing that is absent for an error.
+        assert store.list(volume[:-1]).entries == store.list(f"{volume}/lock").entries == ()
+        assert store.read(f"{volume}/locks") is None
+        assert store.read(f"{volume}/locks/lock-absent.lck") is None
+    assert len(store.list(f"{layout.volume_folder('many')}/locks").entries) == 1003 + len(ODD_NAMES)
+
+
 def test_many_threads_sweep_one_replay(tape: Tape) -> None:
     history = busy(5, 300)
     for snapshot in history:
