@@ -109,9 +109,14 @@ class LockMachine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 2), timeout=st.sampled_from([0.0, 0.0, 8.0]))
     def acquire(self, which: int, timeout: float) -> None:
-        lock = self.locks[which]
-        if lock.held:
+        if self.locks[which].held:
             return
+        if any(term.lock is self.locks[which] for term in self.terms):
+            # Losses are told by lock: while shares of its last term are out, another one is taken.
+            self.losses[which] = []
+            kind = self.locks[which].operation
+            self.locks[which] = self.world.lock(kind, on_lost=self.losses[which].append)
+        lock = self.locks[which]
         before = {key for key, _ in self.world.store.puts}
         try:
             lock.acquire(timeout)
