@@ -59,7 +59,7 @@ def _wait(node: Node, life: Liveness, now: Span) -> Act:
     if node.state is State.WAITING or node.lock.record is None or not node.lock.record.acquired:
         return Act("wait", "yes", f"it ends by itself at {until_words(ends, now)} at the latest", ends)
     if life.life is Life.LIVE:
-        return Act("wait", "yes", "until its operation is over; when that is nobody can tell from the store")
+        return Act("wait", "yes", "once its operation is over; when that will be the store does not tell")
     text = (
         f"helps if the holder is dead: it then ends at {until_words(ends, now)}; a refresh would prolong it"
     )

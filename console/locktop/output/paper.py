@@ -62,14 +62,19 @@ def labelled(label: str, parts: Iterable[Part], *, indent: int = 2, width: int =
     )
 
 
+def terminal_width() -> int | None:
+    """Cells of a line on stdout; None away from a terminal, where lines may be as long as they are."""
+    return max(_LEAST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+
+
 def print_paras(paras: Iterable[Para]) -> None:
     """Write to stdout."""
-    if not sys.stdout.isatty():
+    width = terminal_width()
+    if width is None:
         for para in paras:
             text = " " * para.first + "".join(text for text, _ in para.parts)
             sys.stdout.write(f"{text.rstrip()}\n")
         return
-    width = max(_LEAST, shutil.get_terminal_size().columns)
     console = Console(
         file=sys.stdout,
         width=width,
@@ -97,7 +102,7 @@ def _lines(para: Para, console: Console, width: int) -> list[Text]:
         return [head]
     label = para.hang - para.first if para.hang > para.first else 0
     body = text[label:] if label else text
-    wrapped = body.wrap(console, width - para.hang)
+    wrapped = body.wrap(console, width - para.hang, no_wrap=False)
     found = [Text(" " * para.hang).append_text(line) for line in wrapped]
     if label and found:
         found[0] = Text(" " * para.first).append_text(text[:label]).append_text(wrapped[0])

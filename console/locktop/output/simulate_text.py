@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections import Counter
 from collections.abc import Sequence
 
@@ -13,7 +11,7 @@ from backuplock.simulate import Act, Lane
 from backuplock.tree import tree_of
 from locktop.durations import show_duration
 from locktop.format import Glyphs, Line, Part, name, number, plural, type_label, type_words, utc_near
-from locktop.output.paper import Para, blank, labelled, title
+from locktop.output.paper import Para, blank, labelled, terminal_width, title
 from locktop.output.timeline import timeline
 from locktop.output.words import until_words
 from locktop.what_if import Played, Result, act_at, held_until
@@ -38,7 +36,7 @@ def played_paras(view: VolumeView, now: Span, played: Sequence[Played], glyphs: 
     for one in played:
         paras += _verdict(one, view, now, numbers, glyphs)
     if len(played) == 1 and played[0].forecast is not None:
-        width = shutil.get_terminal_size().columns - 2 if sys.stdout.isatty() else _PLAIN_WIDTH
+        width = (terminal_width() or _PLAIN_WIDTH) - 2
         labels = lane_labels(played[0], view, numbers)
         drawn = timeline(played[0].forecast, labels, now.middle, width=width, glyphs=glyphs)
         paras += [blank(), *drawn]
@@ -154,7 +152,7 @@ def _assumed(one: Played, view: VolumeView, now: Span, numbers: dict[str, int]) 
     if len(paras) == 1:
         paras.append(Para([("nobody else asks", "text")], first=2))
     terms = "clients ask as locktop's own locks do: file a request, wait 2 seconds, look, take it or leave"
-    return [*paras, Para([(terms, "dim")], first=2)]
+    return [*paras, Para([(terms, "dim")], first=2, hang=2)]
 
 
 def _assumption(lane: Lane, one: Played, now: Span) -> str:

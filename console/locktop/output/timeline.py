@@ -77,7 +77,7 @@ def timeline(
         paras.append(Para(_joined(parts), first=2, wrap=False))
     seen = {step.act for lane in forecast.lanes for step in lane.steps}
     legend = "   ".join(f"{drawn[act]} {words}" for act, words in _WORDS.items() if act in seen)
-    return [*paras, Para([(legend, "dim")], first=left + 4, wrap=False)]
+    return [*paras, Para([(legend, "dim")], first=2, hang=2)]
 
 
 def step_for(forecast: Forecast, columns: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+
 from backuplock.findings import Topic
 from backuplock.inquiry import Inquiry
 from backuplock.rules import LONGHORN
@@ -20,7 +22,7 @@ from locktop.format import (
     type_label,
 )
 from locktop.output.fields import iso
-from locktop.output.paper import Para, blank, labelled, title
+from locktop.output.paper import Para, blank, labelled, terminal_width, title
 from locktop.output.words import (
     DIFFERENCE_WORDS,
     FATE_WORDS,
@@ -85,9 +87,7 @@ def _list(inquiry: Inquiry, glyphs: Glyphs) -> list[Para]:
         return [
             title("No locks: every operation would be granted" if not inquiry.view.problem else "No picture")
         ]
-    heads = ["#", "", "LOCK", "TYPE", "STATE", "TTL", "AGE", "OWNER", "VERDICT"]
-    rows = [_cells(node, inquiry, glyphs) for node in nodes[:MOST_LISTED]]
-    widths = [max(len(row[at]) for row in [heads, *rows]) for at in range(len(heads))]
+    heads, rows, widths = _table(inquiry, glyphs)
     paras = [
         title("Locks, in the order in which the store ranks them (acquired, then time, then name)"),
         Para([(_row(heads, widths), "dim")], first=2, wrap=False),
@@ -101,6 +101,24 @@ def _list(inquiry: Inquiry, glyphs: Glyphs) -> list[Para]:
     if len(nodes) > MOST_LISTED:
         paras.append(Para([(f"and {len(nodes) - MOST_LISTED:,} more", "dim")], first=2))
     return paras
+
+
+def _table(inquiry: Inquiry, glyphs: Glyphs) -> tuple[list[str], list[list[str]], list[int]]:
+    """Heads, rows and widths; AGE and OWNER are left out where they have no room: they are told below."""
+    heads = ["#", "", "LOCK", "TYPE", "STATE", "TTL", "AGE", "OWNER", "VERDICT"]
+    rows = [_cells(node, inquiry, glyphs) for node in inquiry.tree.nodes[:MOST_LISTED]]
+    room = terminal_width()
+    for victim in ("OWNER", "AGE", None):
+        widths = [max(cell_len(row[at]) for row in [heads, *rows]) for at in range(len(heads))]
+        if victim is None or room is None or sum(widths) + 2 * len(widths) <= room:
+            break
+        gone = heads.index(victim)
+        heads, rows = _without(heads, gone), [_without(row, gone) for row in rows]
+    return heads, rows, widths
+
+
+def _without(cells: list[str], at: int) -> list[str]:
+    return cells[:at] + cells[at + 1 :]
 
 
 def _cells(node: Node, inquiry: Inquiry, glyphs: Glyphs) -> list[str]:
@@ -131,7 +149,8 @@ def fate_words(node: Node, tree: Tree) -> str:
 
 
 def _row(cells: list[str], widths: list[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+    padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True))
+    return "  ".join(padded).rstrip()
 
 
 def _tree(tree: Tree, glyphs: Glyphs) -> list[Para]:

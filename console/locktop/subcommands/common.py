@@ -25,7 +25,8 @@ def add_target(parser: argparse.ArgumentParser, *, positional: bool = True) -> N
             nargs="?",
             help="backup target: s3://bucket@region/path/, nfs://host:/share, cifs://host/share, a path",
         )
-    parser.add_argument("-t", "--target", metavar="TARGET", help="the same (or set LOCKTOP_TARGET)")
+    what = "the same" if positional else "backup target: a URL as Longhorn has it, or a path"
+    parser.add_argument("-t", "--target", metavar="TARGET", help=f"{what} (or set LOCKTOP_TARGET)")
 
 
 def add_clock_error(parser: argparse.ArgumentParser) -> None:

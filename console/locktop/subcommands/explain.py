@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """\
 examples:
   locktop explain -t /mnt/backups 'failed to acquire lock backupstore/volumes/... when performing ...'
-  kubectl -n longhorn-system logs deploy/longhorn-ui | locktop explain -t s3://backups@us-east-1/prod/ -
+  kubectl -n longhorn-system logs -l app=longhorn-manager | locktop explain -t s3://backups@us-east-1/prod/ -
   locktop explain --file longhorn.log         with LOCKTOP_TARGET set
   locktop explain - --watch 70s < error.txt   also watches for a refresh: the surest sign of life
   locktop explain --json "$MESSAGE"           exact (its fields: pydoc locktop.output.explain_json)
@@ -59,7 +59,8 @@ def run(options: argparse.Namespace) -> int:
     if not complaints:
         raise Usage(
             "nothing in this text is about a lock of a volume",
-            advice="paste the whole message, with the path that ends in .lck; quote it for the shell",
+            advice="paste the whole message, with the path that ends in .lck, in quotes; or name the volume: "
+            "locktop show VOLUME",
         )
     target = target_of(settings) if settings.target.value is not None else None
     reports = _reports(complaints, target, settings, watching)

@@ -10,11 +10,11 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from backuplock.errors import Unreachable
 from locktop.exits import ExitCode, exit_table
 from locktop.output.streams import say
 from locktop.settings import Settings
 from locktop.subcommands.common import add_clock_error, add_target, opener, settings_of, target_of
+from locktop.subcommands.patience import patiently
 
 if TYPE_CHECKING:
     from backuplock.model import Snapshot
@@ -75,36 +75,14 @@ def _patiently(open_it: Callable[[], Store], settings: Settings, *, progress: bo
     Raises:
         StoreError: as `survey.sweep`, and `Unreachable` when the timeout is over.
     """
-    found: list[Snapshot] = []
-    failed: list[BaseException] = []
-    stop, ended = threading.Event(), threading.Event()
     meter = _Meter(sys.stderr) if progress and sys.stderr.isatty() else None
-
-    def work() -> None:
-        try:
-            found.append(_sweep(open_it, settings, stop, meter))
-        except BaseException as error:
-            failed.append(error)
-            if not isinstance(error, Exception):
-                raise
-        finally:
-            ended.set()
-
-    threading.Thread(target=work, name="ls", daemon=True).start()
     try:
-        in_time = ended.wait(settings.timeout.value)
+        return patiently(
+            lambda stop: _sweep(open_it, settings, stop, meter), settings.timeout.value, url=url, name="ls"
+        )
     finally:
-        stop.set()
         if meter is not None:
             meter.clear()
-    if not in_time:
-        raise Unreachable(
-            f"{url}: no complete answer in {settings.timeout.value:g} s",
-            advice="raise --timeout, or look at the store",
-        )
-    if failed:
-        raise failed[0]
-    return found[0]
 
 
 def _sweep(
