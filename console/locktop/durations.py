@@ -7,7 +7,8 @@ import re
 from locktop.settings import Usage
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_FORM = re.compile(r"(?:\d{1,9}(?:\.\d{1,3})?[smhd])+")
+_SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,3})?", re.ASCII)
+_FORM = re.compile(r"(?:\d{1,9}(?:\.\d{1,3})?[smhd])+", re.ASCII)
 _PART = re.compile(r"([\d.]+)([smhd])")
 
 
@@ -22,7 +23,7 @@ def parse_duration(text: str, source: str, *, least: float = 0.0, most: float = 
         Usage: it is no duration, or out of bounds.
     """
     word = text.strip().lower()
-    if re.fullmatch(r"\d{1,9}(?:\.\d{1,3})?", word):
+    if _SECONDS.fullmatch(word):
         found = float(word)
     elif _FORM.fullmatch(word):
         found = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(word))

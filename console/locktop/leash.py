@@ -78,7 +78,7 @@ class Leash:
             assert self._process.stdin is not None
             self._process.stdin.close()
         try:
-            self._process.wait(5)
+            self._process.wait(1)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -103,8 +103,12 @@ class _Watch:
         self._alone = False
 
     def run(self) -> None:
-        while not (self._released or self._alone or self._left(self._deadline) == 0):
-            self._listen(self._left(self._deadline))
+        while not (self._released or self._alone):
+            left = self._left(self._deadline)
+            self._listen(left)
+            # What lies in the pipe counts, though we may have been stopped ourselves for long.
+            if left == 0 and self._left(self._deadline) == 0:
+                break
         if self._released or self._group is None:
             return
         # Continued, so that a stopped command can act on the signal.

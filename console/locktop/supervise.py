@@ -20,16 +20,10 @@ from locktop.exits import SIGNALLED
 from locktop.inbox import Inbox
 from locktop.jobs import Terminal, members
 from locktop.leash import Leash
+from locktop.output.streams import say
 
-_TO_GROUP = (
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGTERM,
-    signal.SIGHUP,
-    signal.SIGWINCH,
-)
+_TO_GROUP = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGWINCH)
 _TO_COMMAND = (signal.SIGUSR1, signal.SIGUSR2)
-_OWN = (signal.SIGTSTP, signal.SIGCONT, signal.SIGCHLD)
 RELAYED = (*_TO_GROUP, *_TO_COMMAND, signal.SIGTSTP, signal.SIGCONT)
 """What is passed on to the command."""
 
@@ -97,6 +91,7 @@ class Supervisor:
         self._killed = False
         self._stopped = False
         self._suspending = False
+        self._unwatched = False
 
     def lose(self) -> None:
         """The lock is lost: tell the command to end, now; `run` sees to it that it does."""
@@ -119,13 +114,18 @@ class Supervisor:
                 self._beat()
                 if self._lost:
                     return End(None, lost=True)
-                self._start()
-                while not self._over():
-                    for number in self._inbox.wait(self._pause()):
-                        self._relay(number)
-                    self._beat()
-                    self._look()
-                return self._finish()
+                try:
+                    self._start()
+                    while not self._over():
+                        for number in self._inbox.wait(self._pause()):
+                            self._relay(number)
+                        self._beat()
+                        self._look()
+                    return self._finish()
+                except BaseException:
+                    # The lock goes now, so the command must not go on.
+                    self._signal(signal.SIGKILL)
+                    raise
         finally:
             self._terminal.close()
 
@@ -173,6 +173,11 @@ class Supervisor:
 
     def _beat(self) -> None:
         """Look at the lease, tell the watchdog, and kill when the grace is over."""
+        if not (self._unwatched or self._leash.alive()):
+            self._unwatched = True
+            say(
+                "the watchdog process has ended: if locktop is killed now, the command goes on without a lock"
+            )
         if not self._lost:
             left = self._remaining()
             if left > 0:
@@ -192,7 +197,7 @@ class Supervisor:
         assert self._kill_at is not None
         left = seconds(self._kill_at - self._clock.mono_ns())
         # Other members of its group end without a word to us.
-        return max(0.05, min(left, 0.1 if self._ended else _BEAT_S))
+        return max(0.1, min(left, 0.1 if self._ended else _BEAT_S))
 
     def _over(self) -> bool:
         if not (self._ended and self._lost):

@@ -49,7 +49,7 @@ The lock goes when the command itself has ended. What it left running in its gro
 without the lock. The exit code is the command's own (128 + n: signal n), except where the lock is not had or
 is lost; -E tells a refusal from a command that fails with 1.
 
-exit codes (of locktop's own):
+exit codes:
 """
 
 
@@ -153,12 +153,13 @@ def _tell(wish: Wish, end: End, certificate: Certificate, grace_s: float, *, los
 
     if end.code is None:
         say("the command was not started")
+    elif end.killed:
+        say(f"the command did not end in {show_duration(grace_s)} after SIGTERM and was killed")
     elif end.lost:
-        how = f"killed after a grace of {show_duration(grace_s)}" if end.killed else "ended by SIGTERM"
-        say(f"the command was {how if end.code > 128 else 'told to end'} (exit code {end.code})")
+        say(f"the command was sent SIGTERM and ended (exit code {end.code})")
     if end.left:
         pids = ", ".join(map(str, end.left[:10]))
-        say(f"{len(end.left)} processes of the command go on without the lock (pid {pids})")
+        say(f"of the command's processes {len(end.left)} still run, now without the lock: pid {pids}")
     proven = certificate.proof is Proof.PROVEN
     if not (wish.quiet and proven):
         say(f"{wish.volume} is released; {in_words(certificate)}")
