@@ -1,0 +1,109 @@
+"""`locktop run` on a real S3 server: the lock's life, refusals by kind, and a server that hangs."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.builders import Lock
+from harness.process import free_port
+from harness.rclone import start_rclone
+from harness.running import POLITE, VOLUME, alive, locks, running, until
+from harness.s3 import BUCKET, S3Server
+from locktop.exits import ExitCode
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[S3Server, Path]]:
+    """A server of these tests' own, to be frozen, and the folder that is its bucket."""
+    folder = tmp_path_factory.mktemp("run")
+    server = start_rclone(folder / "data", folder / "log")
+    yield server, folder / "data" / BUCKET
+    assert server.process is not None
+    server.process.stop()
+
+
+def exports(server: S3Server, **changes: str | None) -> dict[str, str]:
+    return {**server.environ(**changes), "NO_PROXY": "127.0.0.1", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def arguments(server: S3Server, prefix: str, script: str, purpose: str = "backup") -> list[str]:
+    target = server.url(prefix)
+    return ["run", "-t", target, "--volume", VOLUME, "--for", purpose, "--", "sh", "-c", script]
+
+
+def test_the_lock_is_there_while_the_command_runs_and_gone_afterwards(
+    served: tuple[S3Server, Path], tmp_path: Path, prefix: str
+) -> None:
+    server, bucket = served
+    with running(
+        tmp_path, *arguments(server, prefix, "echo $LOCKTOP_LOCK_KEY; exit 7"), **exports(server)
+    ) as p:
+        code, out, err = p.end()
+    assert code == 7
+    assert out.strip().endswith(".lck")
+    assert "exclusivity proven" in err
+    assert locks(bucket / prefix) == []
+
+
+def test_a_refusal_names_the_blocker(served: tuple[S3Server, Path], tmp_path: Path, prefix: str) -> None:
+    server, bucket = served
+    blocker = Lock(VOLUME, "lock-feedfacefeedface", type=1)
+    store = server.store(prefix)
+    store.put(blocker.key, blocker.content)
+    store.close()
+    command = arguments(server, prefix, "touch started", "delete")
+    with running(tmp_path, *command, **exports(server)) as p:
+        code, out, err = p.end()
+    assert (code, out) == (ExitCode.NEGATIVE, "")
+    assert "lock-feedfacefeedface (backup or restore, held" in err
+    assert locks(bucket / prefix) == [bucket / prefix / blocker.key]
+    assert not (tmp_path / "started").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, ExitCode.DENIED),
+        ({"AWS_ENDPOINTS": "http://127.0.0.1:{port}"}, ExitCode.UNREACHABLE),
+    ],
+)
+def test_refusals_by_kind(
+    served: tuple[S3Server, Path], tmp_path: Path, prefix: str, changes: dict[str, str], code: ExitCode
+) -> None:
+    server, bucket = served
+    found = {name: value.format(port=free_port()) for name, value in changes.items()}
+    command = arguments(server, prefix, "touch started")
+    # Tries to take back what may have been written are spread over a part of the lease.
+    with running(tmp_path, *command, lease_s=15, **exports(server, **found)) as p:
+        ended, out, err = p.end()
+    assert (ended, out) == (code, ""), err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "started").exists()
+    assert locks(bucket / prefix) == []
+
+
+def test_a_server_that_hangs_loses_the_lock_and_the_command_is_told_in_time(
+    served: tuple[S3Server, Path], tmp_path: Path, prefix: str
+) -> None:
+    server, bucket = served
+    assert server.process is not None
+    command = arguments(server, prefix, POLITE)
+    with running(tmp_path, *command, lease_s=6, **exports(server)) as p:
+        p.started()
+        child = p.command()
+        server.process.signal(signal.SIGSTOP)
+        try:
+            # The renewal hangs for longer than the lease: one request may take 10 s, and is sent twice.
+            until(lambda: not alive(child), "the command has ended")
+            assert (tmp_path / "told").exists()
+            assert p.process.poll() is None
+        finally:
+            server.process.signal(signal.SIGCONT)
+        code, _, err = p.end()
+    assert code == ExitCode.LOST
+    assert "is lost (expired)" in err
+    assert locks(bucket / prefix) == []
