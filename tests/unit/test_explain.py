@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backuplock import layout
-from backuplock.explain import ComplaintKind, find_complaints
+from backuplock.explain import ComplaintKind, Wording, find_complaints
 from backuplock.model import Operation
 
 VOLUME = "pvc-3f3bd369-2ab6-43ea-aff5-c8455a1dca9a"
@@ -127,3 +127,19 @@ def test_anything_may_be_pasted(text: str) -> None:
 def test_long_texts_take_no_quadratic_time() -> None:
     text = ("failed lock volumes/" * 20_000) + ("acquisition " * 20_000) + "\n" + OLD_1
     assert find_complaints(text[-900_000:])[-1].volume == VOLUME
+
+
+@pytest.mark.parametrize(
+    ("message", "wording"),
+    [
+        (OLD_1, Wording.FIRST),
+        (f"error initiating full backup restore: {OLD_2}: exit status 1", Wording.FIRST),
+        (NEW_1, Wording.SECOND),
+        (f'msg="{NEW_1}: rpc error"', Wording.SECOND),
+        (NEW_2, Wording.THIRD),
+        (f'msg="{NEW_2}": exit status 1', Wording.THIRD),
+        (f"Failed to unlock {PATH}", Wording.OTHER),
+    ],
+)
+def test_the_wording_tells_the_release(message: str, wording: Wording) -> None:
+    assert [complaint.wording for complaint in find_complaints(message)] == [wording]
