@@ -76,6 +76,22 @@ def test_what_is_too_old_goes_and_the_rest_stays_exact(tmp_path: Path) -> None:
     reader.close()
 
 
+def test_a_reader_is_not_misled_by_what_was_pruned_since_it_looked(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    journal = Journal.open(path, bounds=Bounds(age_ns=100 * SECOND))
+    many, few = busy(1, 10)[0], busy(200, 5, seed=2, start=START + 2 * SECOND)
+    journal.record(many)
+    reader = Journal.read(path)
+    assert reader.snapshot_at(START) == many
+    for snapshot in few:
+        journal.record(snapshot)
+    assert reader.snapshot_at(few[-1].taken_wall_ns) == few[-1]
+    with pytest.raises(LookupError):
+        reader.snapshot(Look(START, 1, 1))
+    reader.close()
+    journal.close()
+
+
 def test_the_file_stays_within_its_size(tmp_path: Path) -> None:
     path, size = tmp_path / "j.db", 600_000
     journal = Journal.open(path, bounds=Bounds(size=size))
@@ -183,7 +199,12 @@ def test_what_was_recorded_survives_the_recorders_death(tmp_path: Path) -> None:
         assert worker.stdout is not None
         told = [int(worker.stdout.readline()) for _ in range(looks)]
         worker.send_signal(signal.SIGKILL)
-        rest, _ = worker.communicate(timeout=60)
+        # Not communicate(): it would lose what readline has read ahead.
+        rest = worker.stdout.read()
+        worker.wait(60)
+        worker.stdout.close()
+        assert worker.stderr is not None
+        worker.stderr.close()
         told += [int(line) for line in rest.split("\n")[:-1]]
         walls = intact(path)
         # One more may have been committed than it could tell.
