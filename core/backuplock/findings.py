@@ -83,9 +83,10 @@ def findings(
     live = [lock for lock in view.locks if _working(lock, now, timing)]
     work = _Work(view, around, [lock for lock in live if _type(lock) == LockType.BACKUP_RESTORE])
     found.extend(work.corpses())
+    working = {lock.key for lock in live}
     for lock in view.locks:
         found.extend(_owner(lock))
-        if lock in live:
+        if lock.key in working:
             found.extend(work.of(lock))
             found.extend(_stuck(lock, watched))
     return tuple(found)

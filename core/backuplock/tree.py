@@ -6,8 +6,8 @@ Pure data, derived from `backuplock.rules`; words and drawing are the console's 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from backuplock.clock import Span
 from backuplock.model import Flaw, LockFile, Operation, VolumeView
@@ -116,13 +116,13 @@ class Tree:
     edges: tuple[Edge, ...]
     verdicts: tuple[Verdict, ...]
     longhorns: tuple[Verdict, ...]
+    _nodes: Mapping[str, Node] = field(repr=False, compare=False)
+    _into: Mapping[str, tuple[Edge, ...]] = field(repr=False, compare=False)
+    _out_of: Mapping[str, tuple[Edge, ...]] = field(repr=False, compare=False)
 
     def node(self, key: str) -> Node:
         """The node of a lock. KeyError: there is none."""
-        for node in self.nodes:
-            if node.lock.key == key:
-                return node
-        raise KeyError(key)
+        return self._nodes[key]
 
     def verdict(self, operation: Operation) -> Verdict:
         """Our verdict on one operation."""
@@ -134,11 +134,11 @@ class Tree:
 
     def blocked_by(self, key: str) -> tuple[Edge, ...]:
         """The edges that end at a lock."""
-        return tuple(edge for edge in self.edges if edge.blocked == key)
+        return self._into.get(key, ())
 
     def blocking(self, key: str) -> tuple[Edge, ...]:
         """The edges that begin at a lock."""
-        return tuple(edge for edge in self.edges if edge.blocker == key)
+        return self._out_of.get(key, ())
 
 
 def tree_of(view: VolumeView, now: Span, *, local_now_ns: int, timing: Timing = LONGHORN) -> Tree:
@@ -160,11 +160,15 @@ def tree_of(view: VolumeView, now: Span, *, local_now_ns: int, timing: Timing = 
         )
         for number, lock in enumerate(ordered, start=1)
     )
+    edges = tuple(_edges(ordered, ours, theirs))
     return Tree(
         volume=view.name,
         now=now,
         nodes=nodes,
-        edges=tuple(_edges(ordered, ours, theirs)),
+        edges=edges,
+        _nodes={node.lock.key: node for node in nodes},
+        _into=_grouped(edges, lambda edge: edge.blocked),
+        _out_of=_grouped(edges, lambda edge: edge.blocker),
         verdicts=tuple(_verdict(view, operation, now, timing) for operation in Operation),
         longhorns=tuple(
             verdict_of_longhorn(
@@ -186,6 +190,13 @@ def rule_between(first: Contender | None, second: Contender | None) -> Rule:
     return Rule.TIME if first.modified_ns != second.modified_ns else Rule.NAME
 
 
+def _grouped(edges: Iterable[Edge], by: Callable[[Edge], str]) -> dict[str, tuple[Edge, ...]]:
+    found: dict[str, list[Edge]] = {}
+    for edge in edges:
+        found.setdefault(by(edge), []).append(edge)
+    return {key: tuple(group) for key, group in found.items()}
+
+
 def _verdict(view: VolumeView, operation: Operation, now: Span, timing: Timing) -> Verdict:
     found = verdict(view.locks, operation, now, timing)
     if view.problem and found.granted:
@@ -200,10 +211,11 @@ def _edges(
     found: list[Edge] = []
     for lock in ordered:
         standing = ours[lock.key]
+        seen_so = frozenset(theirs[lock.key].blocked_by)
         for rule, blockers, longhorns in (
-            (None, standing.blocked_by, theirs[lock.key].blocked_by),
+            (None, standing.blocked_by, seen_so),
             # Of a pair that clashes the earlier one is told, once.
-            (Rule.CLASH, _before(lock.key, standing.clashes, ours), theirs[lock.key].clashes),
+            (Rule.CLASH, _before(lock.key, standing.clashes, ours), frozenset(theirs[lock.key].clashes)),
         ):
             found.extend(
                 Edge(

@@ -158,6 +158,8 @@ def _tree(tree: Tree, glyphs: Glyphs) -> list[Para]:
     branch = "`- " if glyphs.ellipsis == ".." else "└─ "
     paras: list[Para] = []
     for node in tree.nodes:
+        if len(paras) > MOST_LISTED:
+            break
         edges = tree.blocking(node.lock.key)
         if edges:
             paras.append(Para(_tree_line(node), first=2))
