@@ -34,9 +34,9 @@ def locktop_run(root: Path, *arguments: str, purpose: str = "backup") -> int:
     return cli.main(["run", "-t", str(root), "--volume", VOLUME, "--for", purpose, *arguments])
 
 
-def plant(root: Path, **options: object) -> Path:
+def plant(root: Path, type_: int, age_s: float = 10.0) -> Path:
     """A lock as Longhorn writes it."""
-    lock = Lock(VOLUME, "lock-feedfacefeedface", **options)  # type: ignore[arg-type]
+    lock = Lock(VOLUME, "lock-feedfacefeedface", type_, age_s=age_s)
     write_all(root, Fleet((Volume(VOLUME),), (lock,)), time.time_ns())
     return root / lock.key
 
@@ -97,7 +97,7 @@ def test_the_command_needs_no_dashes_and_keeps_its_own(root: Path, capfd: pytest
 def test_a_refusal_names_the_blocker_and_leaves_nothing(
     root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    blocker = plant(root, type=2, age_s=20.0)
+    blocker = plant(root, 2, age_s=20.0)
     assert locktop_run(root, "-E", "99", "--", "touch", str(tmp_path / "ran")) == 99
     assert locktop_run(root, "--", "touch", str(tmp_path / "ran")) == ExitCode.NEGATIVE
     said = capfd.readouterr().err.splitlines()
@@ -110,12 +110,12 @@ def test_a_refusal_names_the_blocker_and_leaves_nothing(
 
 
 def test_a_lock_of_the_same_type_does_not_block(root: Path) -> None:
-    plant(root, type=1)
+    plant(root, 1)
     assert locktop_run(root, "--", "true", purpose="restore") == 0
 
 
 def test_a_wait_ends_when_the_blocker_goes(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    blocker = plant(root, type=2)
+    blocker = plant(root, 2)
     threading.Timer(3.0, blocker.unlink).start()
     assert locktop_run(root, "--timeout", "1m", "--", "sh", "-c", "exit 5") == 5
     err = capfd.readouterr().err
