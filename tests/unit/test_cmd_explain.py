@@ -127,7 +127,10 @@ def test_without_a_target_the_message_alone(
     assert (found["target"], found["reports"][0]["picture"]) == (None, None)
 
 
-def test_restores_are_retried_by_old_releases_only(capsys: pytest.CaptureFixture[str]) -> None:
+def test_restores_are_retried_by_old_releases_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOCKTOP_TARGET", raising=False)
     for message, retries in ((first(VOLUME, 1), True), (later(VOLUME, "create/restore"), False)):
         found = run(capsys, "explain", "--json", f"error initiating full backup restore: {message}").json
         assert [one["retries"] for one in found["reports"][0]["habits"]] == [retries]

@@ -105,7 +105,10 @@ def test_names_that_fit_no_or_several_volumes(
     assert done.err.rstrip("\n").isprintable() or done.err.count("\n") == 2
 
 
-def test_places_without_a_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_places_without_a_store(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOCKTOP_TARGET", raising=False)
     done = run(capsys, "show", "-t", str(tmp_path), ONE)
     assert done.code == ExitCode.MISSING
     assert "no backupstore here" in done.err
