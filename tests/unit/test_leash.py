@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -32,7 +33,7 @@ def group() -> Iterator[subprocess.Popen[bytes]]:
     assert process.stdout.readline() == b"ready\n"
     yield process
     with suppress(ProcessLookupError):
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
     process.stdout.close()
     process.wait()
 
