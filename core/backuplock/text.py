@@ -31,10 +31,11 @@ def printable(raw: str | bytes, *, limit: int = 1000) -> str:
 
 def _safe(char: str) -> str:
     category = unicodedata.category(char)
-    if category not in _UNSAFE and (category != "Zs" or char == " "):
-        # Combining marks can pile up into neighbouring lines; names of volumes have no use for them.
-        return char if not unicodedata.combining(char) else _escape(char)
-    return _escape(char)
+    if category in _UNSAFE or (category == "Zs" and char != " "):
+        return _escape(char)
+    # Marks combine with what stands before them and can pile up into neighbouring lines; names of volumes
+    # have no use for them.
+    return _escape(char) if category.startswith("M") else char
 
 
 def _escape(char: str) -> str:
