@@ -137,7 +137,7 @@ def _file(lock: LockFile, seen: Seen) -> list[Fact]:
     modified = lock.modified_ns
     facts = [
         ("key", printable(lock.key, limit=2000)),
-        ("name inside", name(lock.record.name) if lock.record else ""),
+        ("its name", name(lock.record.name) if lock.record else ""),
         ("etag", name(lock.etag)),
         ("size", f"{number(lock.size)} B"),
     ]
