@@ -26,4 +26,4 @@ def test_a_short_slice(target: str, tmp_path: Path) -> None:
     assert wrong == [], summary
     counts = soak.counts()
     assert counts["ours held"] >= 2, summary
-    assert sum(soak.happened.values()) > 3, summary
+    assert sum(soak.happened.values()) >= 2, summary

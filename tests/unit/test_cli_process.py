@@ -225,14 +225,14 @@ def open_folder() -> Iterator[Path]:
 
 def run_unprivileged(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run as a user to whom permissions apply."""
+    # Once with all rights and no output, so that whatever is imported on the way is there: the checkout and
+    # its interpreter may lie where only this user can read.
     as_nobody = (
-        "import os, sys\n"
-        "from locktop import cli, exits, rows\n"
-        "from locktop.output import table, json_\n"
-        "from locktop.subcommands import ls\n"
-        "from backuplock.stores import filesystem\n"
-        "import backuplock.survey\n"
+        "import contextlib, io, os, sys\n"
+        "from locktop import cli\n"
         "if os.geteuid() == 0:\n"
+        "    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):\n"
+        "        cli.main(sys.argv[1:])\n"
         "    os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "sys.exit(cli.main(sys.argv[1:]))\n"
     )

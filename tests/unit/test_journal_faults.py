@@ -283,13 +283,29 @@ def test_a_full_disk_is_one_line_and_harms_nothing(small_disk: Path) -> None:
     reader.close()
 
 
-def test_a_folder_without_rights(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root has all rights; CI runs the tests as somebody else as well")
-    (tmp_path / "closed").mkdir(mode=0o500)
-    with pytest.raises(JournalDenied) as caught:
-        Journal.open(tmp_path / "closed" / "j.db")
-    one_clear_line(caught.value, tmp_path / "closed" / "j.db")
+def test_a_folder_without_rights() -> None:
+    """Rights apply to a child that is nobody, where this is root."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made) / "closed"
+        folder.mkdir(mode=0o555)
+        Path(made).chmod(0o755)
+        # What is imported on the way may lie where only this user can read.
+        Journal.open(Path(made) / "warm.db").close()
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                if os.geteuid() == 0:
+                    os.setgroups([])
+                    os.setgid(65534)
+                    os.setuid(65534)
+                with pytest.raises(JournalDenied) as caught:
+                    Journal.open(folder / "j.db")
+                one_clear_line(caught.value, folder / "j.db")
+                status = 0
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_folder_that_can_take_no_file() -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backuplock.errors import BackupLockError, Conflict, Denied, Malformed, Missing, Unreachable
+from backuplock.text import printable
 
 
 class JournalError(BackupLockError):
@@ -50,6 +51,9 @@ def told_of(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _translated(path, error) from error
+    except UnicodeDecodeError as error:
+        # SQLite's own words about a damaged schema quote it.
+        raise damaged(path, "what it holds is no text") from error
 
 
 @contextmanager
@@ -65,7 +69,8 @@ def decoding(path: Path) -> Iterator[None]:
 
 def damaged(path: Path, why: str) -> JournalMalformed:
     """The error for a file whose contents make no sense."""
-    return JournalMalformed(f"recording {path} is damaged ({why})", advice="move it away and record anew")
+    told = f"recording {path} is damaged ({printable(why, limit=200)})"
+    return JournalMalformed(told, advice="move it away and record anew")
 
 
 def _translated(path: Path, error: sqlite3.Error) -> JournalError:

@@ -119,7 +119,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
             failure = error
             if connection is not None:
                 connection.close()
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             if connection is not None:
                 connection.close()
             with told_of(path):
