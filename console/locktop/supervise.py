@@ -154,9 +154,9 @@ class Supervisor:
             if self._lost:
                 self._end_it()
         if alone:
+            # If it wanted the terminal before, it stopped, which `_look` sees. A SIGCONT sent blindly would
+            # undo a Ctrl-Z that was typed just now.
             self._terminal.give(child.pid)
-            # It may have wanted the terminal before it had it.
-            self._signal(signal.SIGCONT)
 
     def _signal(self, number: int) -> None:
         with self._guard:
