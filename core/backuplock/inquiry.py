@@ -6,7 +6,7 @@ time is over: the one proof of life that needs no clock to be right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from backuplock.clock import SECOND, Clock, Span, SystemClock
@@ -15,12 +15,12 @@ from backuplock.evidence import Surroundings, surroundings
 from backuplock.findings import Finding, Watched, findings
 from backuplock.liveness import Life, Liveness, liveness
 from backuplock.lookup import Lookup, find_volume
-from backuplock.model import Snapshot, VolumeView
+from backuplock.model import LockFile, Snapshot, VolumeView
 from backuplock.rules import LONGHORN, Timing
 from backuplock.stores.base import Store
 from backuplock.survey import look
 from backuplock.tree import Tree, tree_of
-from backuplock.watch import Event, Watch
+from backuplock.watch import Event, Track, Watch
 
 LOOK_EVERY_NS = 2 * SECOND
 
@@ -148,32 +148,60 @@ def _settled(looks: _Looks, snapshot: Snapshot) -> bool:
 
 
 def _lives(looks: _Looks, snapshot: Snapshot) -> dict[str, Liveness]:
-    now = snapshot.clock.at(snapshot.ended_mono_ns)
-    return {
-        lock.key: liveness(
-            lock,
-            looks.watch.tracks.get(lock.key),
-            store_now=now,
-            local_now_ns=snapshot.taken_wall_ns,
-            mono_now_ns=snapshot.ended_mono_ns,
-            timing=looks.timing,
-        )
-        for lock in snapshot.locks
-    }
+    return lives(snapshot, snapshot.locks, looks.watch.tracks, looks.timing)
 
 
 def _inquiry(looks: _Looks, snapshot: Snapshot, volume: str, watched_ns: int) -> Inquiry:
     # What went away while it was watched is free, not missing.
     view = snapshot.volumes[0] if snapshot.volumes else VolumeView(volume)
     snapshot = replace(snapshot, volumes=(view,))
-    now = snapshot.clock.at(snapshot.began_mono_ns)
     still = looks.clock.mono_ns() - looks.still_since
+    seen = Watched(looks.watch.tracks, still)
+    return inquiry_of(snapshot, view, looks.around, seen, watched_ns=watched_ns, timing=looks.timing)
+
+
+def inquiry_of(
+    snapshot: Snapshot,
+    view: VolumeView,
+    around: Surroundings | None = None,
+    seen: Watched | None = None,
+    *,
+    watched_ns: int = 0,
+    timing: Timing = LONGHORN,
+) -> Inquiry:
+    """All that a Snapshot tells of one of its volumes; nothing is read.
+
+    Args:
+        around: what lies beside the locks, where somebody looked.
+        seen: what watching has shown.
+        watched_ns: for how long it was watched.
+    """
+    around, seen = around or Surroundings(), seen or Watched({})
+    now = snapshot.clock.at(snapshot.began_mono_ns)
     return Inquiry(
         snapshot=snapshot,
         view=view,
-        tree=tree_of(view, now, local_now_ns=snapshot.taken_wall_ns, timing=looks.timing),
-        around=looks.around,
-        findings=findings(view, looks.around, now, Watched(looks.watch.tracks, still), looks.timing),
-        lives=_lives(looks, snapshot),
+        tree=tree_of(view, now, local_now_ns=snapshot.taken_wall_ns, timing=timing),
+        around=around,
+        findings=findings(view, around, now, seen, timing),
+        lives=lives(snapshot, view.locks, seen.tracks, timing),
         watched_ns=watched_ns,
     )
+
+
+def lives(
+    snapshot: Snapshot, locks: Iterable[LockFile], tracks: Mapping[str, Track], timing: Timing = LONGHORN
+) -> dict[str, Liveness]:
+    """A verdict on each of some locks of a Snapshot, by key, from it and from what was seen before."""
+    now = snapshot.clock.at(snapshot.ended_mono_ns)
+    return {
+        lock.key: liveness(
+            lock,
+            tracks.get(lock.key),
+            store_now=now,
+            local_now_ns=snapshot.taken_wall_ns,
+            mono_now_ns=snapshot.ended_mono_ns,
+            timing=timing,
+        )
+        for lock in locks
+    }
