@@ -6,22 +6,29 @@ import asyncio
 import os
 import signal
 import sys
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.reactive import reactive
+from textual.screen import Screen
 
 from backuplock.clock import SECOND
 from backuplock.text import ellipsize_middle, printable
 from locktop.adapter import ContainedApp
+from locktop.commands import KeyCommands
 from locktop.format import ASCII, Glyphs, name, pick_glyphs
-from locktop.keys import bindings
+from locktop.keys import REASONS, Key, Place, bindings
 from locktop.messages import SessionReported
+from locktop.picture import Picture
 from locktop.rows import Row
-from locktop.screens.details import DetailsScreen
+from locktop.screens.base import Sheet, View
+from locktop.screens.blocked import BlockedScreen
+from locktop.screens.events import EventsScreen
+from locktop.screens.explain import ExplainScreen
 from locktop.screens.help import HelpScreen
 from locktop.screens.locks import LocksScreen
-from locktop.session import Event, Session, SnapshotArrived, SweepFailed, SweepProgress
+from locktop.screens.simulate import SimulateScreen
+from locktop.session import Event, Session
 from locktop.status import Status
 from locktop.theme import DARK
 
@@ -47,7 +54,13 @@ class LocktopApp(ContainedApp, inherit_bindings=False):
     TITLE = "locktop"
     CSS_PATH = "styles/locktop.tcss"
     BINDINGS: ClassVar = bindings("app")
-    ENABLE_COMMAND_PALETTE = False
+    MODES: ClassVar = {
+        "locks": LocksScreen,
+        "blocked": BlockedScreen,
+        "simulate": SimulateScreen,
+        "events": EventsScreen,
+    }
+    COMMANDS: ClassVar = {KeyCommands}
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
 
@@ -66,14 +79,10 @@ class LocktopApp(ContainedApp, inherit_bindings=False):
         self.session = session
         self.glyphs: Glyphs = pick_glyphs(ascii_only=ascii_only)
         self._handle_signals = handle_signals
-        self._progress: SweepProgress | None = None
-        self._progress_mono_ns = 0
+        self.picture = Picture(session, read_only=read_only)
         self.register_theme(DARK)
         self.theme = DARK.name
-        self.set_reactive(
-            LocktopApp.status, replace(_NOTHING, label=session.label, url=session.url, read_only=read_only)
-        )
-        self._refresh_status()
+        self.set_reactive(LocktopApp.status, self.picture.status)
 
     @property
     def plain(self) -> bool:
@@ -84,7 +93,7 @@ class LocktopApp(ContainedApp, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Paint at once; the store is opened by the session's thread after that."""
-        self.push_screen(LocksScreen())
+        self.switch_mode("locks")
         self.set_interval(1.0, self._refresh_status)
         if self._handle_signals:
             self._catch_signals()
@@ -110,46 +119,38 @@ class LocktopApp(ContainedApp, inherit_bindings=False):
 
     def on_session_reported(self, message: SessionReported) -> None:
         """Take in what the session tells."""
-        event = message.event
-        match event:
-            case SnapshotArrived():
-                self._progress = None
-                self.status = replace(self._as_of_now(), board=event.board, failure=None)
-            case SweepFailed():
-                self._progress = None
-                self.status = replace(self._as_of_now(), failure=event)
-            case SweepProgress():
-                self._progress, self._progress_mono_ns = event, self.session.clock.mono_ns()
-                self._refresh_status()
+        self.picture.hear(message.event)
+        self.status = self.picture.status
 
     def _refresh_status(self) -> None:
-        self.status = self._as_of_now()
+        self.picture.tick()
+        self.status = self.picture.status
 
-    def _as_of_now(self) -> Status:
-        session = self.session
-        began = session.sweeping_since_mono_ns
-        return replace(
-            self.status,
-            mono_ns=session.clock.mono_ns(),
-            wall_ns=session.clock.wall_ns(),
-            interval_ns=session.interval_ns,
-            paused=session.paused,
-            progress=self._progress,
-            heard_mono_ns=None if began is None else max(began, self._progress_mono_ns),
-        )
+    @property
+    def tab_counts(self) -> Mapping[str, int]:
+        """How many there are to see in each view."""
+        board = self.status.board
+        return {"locks": len(board.snapshot.by_key) if board else 0, "events": len(self.status.events)}
+
+    def place_of(self, screen: Screen[object]) -> Place:
+        """Which part of the table of keys holds for a screen."""
+        return screen.PLACE if isinstance(screen, View | Sheet) else "app"
+
+    def why_off(self, key: Key) -> str:
+        """Why a key does nothing in this session, "" if it does."""
+        off = {"write": self.status.read_only}
+        return REASONS[key.needs] if off.get(key.needs) else ""
 
     # -- what people do anywhere
 
     def action_pause(self) -> None:
-        """Stop looking at the store, or go on."""
-        if self.session.paused:
-            self.session.resume()
-        else:
-            self.session.pause()
+        """Let the picture stand as it is, or show the latest. The watch itself goes on all the while."""
+        self.picture.pause()
         self._refresh_status()
 
     def action_refresh_now(self) -> None:
-        """Look at once."""
+        """Look at once, and show what there is, paused or not."""
+        self.picture.peek()
         self.session.refresh_now()
 
     def action_rate(self, by: int) -> None:
@@ -164,8 +165,22 @@ class LocktopApp(ContainedApp, inherit_bindings=False):
 
     def action_help(self) -> None:
         """Explain the keys of the view."""
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen("details" if isinstance(self.screen, DetailsScreen) else "locks"))
+        if not isinstance(self.screen, Sheet):
+            self.push_screen(HelpScreen(self.place_of(self.screen)))
+
+    async def action_show_view(self, view: str) -> None:
+        """Go to one of the numbered views; from what is open in it back to the view itself."""
+        if isinstance(self.screen, Sheet):
+            self.screen.dismiss()
+        if view != self.current_mode:
+            await self.switch_mode(view)
+        elif len(self.screen_stack) > 1:
+            await self.screen.dismiss()
+
+    def action_explain(self) -> None:
+        """Take a pasted message."""
+        if not isinstance(self.screen, Sheet | ExplainScreen):
+            self.push_screen(ExplainScreen())
 
     def action_redraw(self) -> None:
         """Paint everything again."""

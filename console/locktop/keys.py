@@ -11,7 +11,10 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Place = Literal["app", "locks", "details", "help"]
+Place = Literal["app", "locks", "details", "blocked", "simulate", "events", "explain", "help"]
+
+VIEWS: dict[str, str] = {"locks": "Locks", "blocked": "Blocked", "simulate": "Simulate", "events": "Events"}
+"""The views behind the keys 1 to 4, and what they are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Key:
         footer: one or two words for the footer; empty keys are not shown there.
         rank: which go first where the footer lacks room, 0 stays longest.
         dangerous: it can destroy something; never bound in a read-only session.
+        needs: what must be given for it to work, one of `REASONS`; else pressing it says why it does not.
     """
 
     action: str
@@ -39,9 +43,18 @@ class Key:
     footer: str = ""
     rank: int = 9
     dangerous: bool = False
+    needs: str = ""
 
+
+REASONS: dict[str, str] = {
+    "write": "this session is read-only",
+    "store": "this is a recording: no store is asked",
+    "recording": "only a recording can be wound",
+}
+"""Why a key is off while what it needs is not given."""
 
 KEYS: tuple[Key, ...] = (
+    # Locks
     Key("move(1)", "j,down", "j k", "down, up (arrows too)", "MOVE", "locks"),
     Key("move(-1)", "k,up", "k", "", "", "locks"),
     Key("move_page(0.5)", "ctrl+d", "^d ^u", "half a page", "MOVE", "locks"),
@@ -57,7 +70,14 @@ KEYS: tuple[Key, ...] = (
     Key("names", "v", "v", "volume ids or claims first", "VIEW", "locks", "names", 6),
     Key("details", "enter", "enter", "all about this lock", "VIEW", "locks", "details", 2),
     Key("copy_key", "y", "y", "copy the lock's key", "VIEW", "locks", "copy key", 5),
-    Key("pause", "p", "p", "pause, go on", "LIVE", "app", "pause", 4),
+    # Everywhere
+    *(
+        Key(f"show_view('{view}')", str(at), str(at), f"the view {title}", "", "app")
+        for at, (view, title) in enumerate(VIEWS.items(), start=1)
+    ),
+    Key("command_palette", "colon,ctrl+p", ": ^p", "all commands", "PROGRAM", "app", "commands", 5),
+    Key("explain", "m", "m", "explain an error message", "FIND", "app", "explain", 6),
+    Key("pause", "p", "p", "hold the picture, go on", "LIVE", "app", "pause", 4),
     Key("refresh_now", "r", "r", "look now", "LIVE", "app", "refresh", 7),
     Key("rate(1)", "plus,equals_sign", "+ -", "look more, less often", "LIVE", "app"),
     Key("rate(-1)", "minus", "-", "", "", "app"),
@@ -66,6 +86,7 @@ KEYS: tuple[Key, ...] = (
     Key("quit", "ctrl+c", "^c", "", "", "app"),
     Key("suspend_process", "ctrl+z", "^z ^l", "suspend, draw anew", "PROGRAM", "app"),
     Key("redraw", "ctrl+l", "^l", "", "", "app"),
+    # Details of a volume
     Key("scroll(1)", "j,down", "j k", "scroll", "MOVE", "details", "scroll", 3),
     Key("scroll(-1)", "k,up", "k", "", "", "details"),
     Key("scroll_page(0.5)", "ctrl+d", "^d", "", "", "details"),
@@ -76,13 +97,19 @@ KEYS: tuple[Key, ...] = (
     Key("scroll_to('last')", "G,end", "G", "", "", "details"),
     Key("copy_key", "y", "y", "copy the lock's key", "VIEW", "details", "copy key", 2),
     Key("back", "escape,backspace", "esc", "back to the table", "VIEW", "details", "back", 1),
+    # Blocked
+    # Simulate
+    # Events
+    # Explain
+    Key("back", "escape", "esc", "back", "VIEW", "explain", "back", 1),
+    # Help
     Key("back", "escape,question_mark,f1,enter", "esc", "close", "", "help", "close", 0),
     Key("app.quit", "q", "q", "", "", "help"),
     Key("scroll(1)", "j,down", "j", "", "", "help"),
     Key("scroll(-1)", "k,up", "k", "", "", "help"),
 )
 
-PRIORITY_KEYS = frozenset({"ctrl+c", "ctrl+q", "ctrl+z", "ctrl+l"})
+PRIORITY_KEYS = frozenset({"ctrl+c", "ctrl+q", "ctrl+z", "ctrl+l", "ctrl+p"})
 """Keys that work wherever the focus is, in a text field as well."""
 
 
@@ -100,6 +127,12 @@ def footer_keys(place: Place) -> list[Key]:
     """What the footer of a place shows, in the order of the table, its own keys first."""
     own = [key for key in KEYS if key.place == place and key.footer]
     return own + [key for key in KEYS if key.place == "app" and key.footer]
+
+
+def commands(place: Place) -> list[Key]:
+    """Everything that can be done in a place, in the order of the table, each thing once."""
+    found = [key for key in KEYS if key.place in (place, "app") and key.words]
+    return list({key.action: key for key in reversed(found)}.values())[::-1]
 
 
 def help_groups(place: Place) -> dict[str, list[Key]]:

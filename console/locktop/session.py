@@ -10,16 +10,20 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from backuplock.clock import SECOND, Clock, SystemClock, nanoseconds
 from backuplock.errors import BackupLockError, Denied, Malformed, Missing, Unreachable
+from backuplock.journal import Journal
 from backuplock.model import Snapshot
 from backuplock.stores.base import Store
 from backuplock.survey import ASSUMED_ERROR_NS, Cancelled, Progress, sweep
 from backuplock.text import printable
+from backuplock.watch import Event as LockEvent
+from backuplock.watch import Track
+from locktop.chronicle import Chronicle, Explored
 from locktop.rows import Board, board_of
 
 MAX_RETRY_NS = 30 * SECOND
@@ -28,15 +32,27 @@ MAX_RETRY_NS = 30 * SECOND
 PROGRESS_NS = SECOND // 10
 """The shortest time between two events about the progress of one sweep."""
 
+PAST = 500
+"""How many events of before this session are fetched from the journal."""
+
 Kind = Literal["unreachable", "denied", "missing", "malformed", "internal"]
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotArrived:
-    """A sweep ended well; `board` is its Snapshot, judged."""
+    """A sweep ended well; `board` is its Snapshot, judged.
+
+    `happened` is what has happened since the one before, `tracks` what was seen of each lock so far, by key.
+    `past` is what the journal tells of before this session, the youngest first; only the first one has it.
+    `unrecorded` says why the journal is not written although it should be.
+    """
 
     snapshot: Snapshot
     board: Board
+    happened: tuple[LockEvent, ...] = ()
+    tracks: Mapping[str, Track] = field(default_factory=dict)
+    past: tuple[LockEvent, ...] = ()
+    unrecorded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +77,14 @@ class SweepProgress:
     known: int
 
 
-Event = SnapshotArrived | SweepFailed | SweepProgress
+@dataclass(frozen=True, slots=True)
+class VolumeExplored:
+    """Somebody looked beside the locks of the volume that is attended."""
+
+    explored: Explored
+
+
+Event = SnapshotArrived | SweepFailed | SweepProgress | VolumeExplored
 log = logging.getLogger(__name__)
 # Without a handler of its own, logging prints to stderr, across the screen.
 log.addHandler(logging.NullHandler())
@@ -76,6 +99,8 @@ class Session:
         interval_s: seconds from the end of one sweep to the start of the next.
         clock_error_s: seconds the store's clock may be off while it has said nothing.
         jitter: gives numbers in [0, 1); spreads the retries of many consoles.
+        open_journal: makes the journal that everything seen is written to, in the session's thread. Without
+            one nothing is written; one that fails is done without.
     """
 
     def __init__(
@@ -88,6 +113,7 @@ class Session:
         clock: Clock | None = None,
         clock_error_s: float = ASSUMED_ERROR_NS / SECOND,
         jitter: Callable[[], float] = random.random,
+        open_journal: Callable[[], Journal] | None = None,
     ) -> None:
         self.label = printable(label)
         self.url = printable(url)
@@ -104,7 +130,9 @@ class Session:
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._asked = threading.Event()
-        self._paused = False
+        self._chronicle = Chronicle(self.clock, open_journal, target=self.url)
+        self._attended: str | None = None
+        self._newly_attended = threading.Event()
         self._failures = 0
         self._due = 0
         self._sweeping_since: int | None = None
@@ -116,11 +144,6 @@ class Session:
     def snapshot(self) -> Snapshot | None:
         """The last good Snapshot."""
         return self.board.snapshot if self.board else None
-
-    @property
-    def paused(self) -> bool:
-        """Whether sweeps only happen on request."""
-        return self._paused
 
     @property
     def interval_ns(self) -> int:
@@ -144,18 +167,16 @@ class Session:
         self._thread.start()
 
     def refresh_now(self) -> None:
-        """Sweep at once, paused or not; while a sweep runs, another follows it."""
+        """Sweep at once; while a sweep runs, another follows it."""
         self._asked.set()
         self._wake.set()
 
-    def pause(self) -> None:
-        """No more sweeps of its own accord; a running one is finished."""
-        self._paused = True
-
-    def resume(self) -> None:
-        """Sweep on, beginning now."""
-        self._paused = False
-        self.refresh_now()
+    def attend(self, volume: str | None) -> None:
+        """Look beside the locks of a volume too, now and every few sweeps; None: of none."""
+        self._attended = volume
+        if volume is not None:
+            self._newly_attended.set()
+            self._wake.set()
 
     def set_interval(self, interval_s: float) -> None:
         """Change the pace; counts from the end of the last sweep.
@@ -182,38 +203,66 @@ class Session:
     def _run(self) -> None:
         store: Store | None = None
         while self._wait():
-            self._asked.clear()
-            self._sweeping_since = self.clock.mono_ns()
-            try:
-                store = store or self._open()
-                event: Event = self._sweep(store)
-            except Cancelled:
-                break
-            except BackupLockError as error:
-                event = self._failed(str(error), _kind(error), getattr(error, "retry_after", None))
-            except Exception as error:
-                # An unforeseen error must be seen on the screen, not end the watch in silence.
-                log.exception("a sweep of %s failed", self.url)
-                event = self._failed(f"{type(error).__name__}: {error}", "internal", None)
-            self._sweeping_since = None
-            if store is not None and isinstance(event, SweepFailed):
-                # A share may have been mounted anew, a pool of connections may be spent.
-                _close(store)
-                store = None
-            self._deliver(event)
+            if self._is_due():
+                store, event = self._look(store)
+                if event is None:
+                    break
+                self._deliver(event)
+            if store is not None:
+                self._explore(store)
         if store is not None:
             _close(store)
+        self._chronicle.close()
+
+    def _look(self, store: Store | None) -> tuple[Store | None, Event | None]:
+        """Sweep once; the store to go on with, and what came of it (None: it was cancelled)."""
+        self._asked.clear()
+        self._sweeping_since = self.clock.mono_ns()
+        try:
+            store = store or self._open()
+            event: Event = self._sweep(store)
+        except Cancelled:
+            return store, None
+        except BackupLockError as error:
+            event = self._failed(str(error), _kind(error), getattr(error, "retry_after", None))
+        except Exception as error:
+            # An unforeseen error must be seen on the screen, not end the watch in silence.
+            log.exception("a sweep of %s failed", self.url)
+            event = self._failed(f"{type(error).__name__}: {error}", "internal", None)
+        self._sweeping_since = None
+        if store is not None and isinstance(event, SweepFailed):
+            # A share may have been mounted anew, a pool of connections may be spent.
+            _close(store)
+            store = None
+        return store, event
+
+    def _explore(self, store: Store) -> None:
+        self._newly_attended.clear()
+        volume = self._attended
+        if volume is None or self._stop.is_set() or not self._chronicle.is_due(volume):
+            return
+        try:
+            explored = self._chronicle.explore(store, volume)
+        except Exception:
+            # The locks are what matters; what lies beside them is not worth the watch.
+            log.exception("looking beside the locks of %s failed", printable(volume))
+            return
+        self._deliver(VolumeExplored(explored))
+
+    def _left(self) -> int:
+        return self._due + (0 if self._failures else self._interval_ns) - self.clock.mono_ns()
+
+    def _is_due(self) -> bool:
+        return self._asked.is_set() or self._left() <= 0
 
     def _wait(self) -> bool:
-        """Until a sweep is due or asked for; false when there shall be no more."""
+        """Until there is something to do; false when there shall be no more."""
         while not self._stop.is_set():
             self._wake.clear()
-            pace = 0 if self._failures else self._interval_ns
-            left = self._due + pace - self.clock.mono_ns()
-            if self._asked.is_set() or (left <= 0 and not self._paused):
+            if self._is_due() or self._newly_attended.is_set():
                 return True
             if not self._stop.is_set():
-                self.clock.sleep(_FOREVER_NS if self._paused else left, self._wake)
+                self.clock.sleep(self._left(), self._wake)
         return False
 
     def _sweep(self, store: Store) -> SnapshotArrived:
@@ -225,16 +274,20 @@ class Session:
             progress=self._reporter(),
             stop=self._stop,
         )
+        past = self._chronicle.past(PAST) if self.board is None else ()
         self.board = board_of(snapshot, self.board)
+        happened = self._chronicle.take(snapshot)
         self._failures = 0
         self._due = self.clock.mono_ns()
-        return SnapshotArrived(snapshot, self.board)
+        told = self._chronicle
+        return SnapshotArrived(snapshot, self.board, happened, told.tracks, past, told.problem)
 
     def _failed(self, line: str, kind: Kind, retry_after_s: float | None) -> SweepFailed:
         self._failures += 1
         pause = min(self._interval_ns << min(self._failures - 1, 10), MAX_RETRY_NS)
         pause = max(pause, self._interval_ns, nanoseconds(retry_after_s or 0))
         self._due = self.clock.mono_ns() + round(pause * (0.8 + 0.4 * self._jitter()))
+        self._chronicle.lose(kind, printable(line, limit=500))
         return SweepFailed(printable(line), kind, self._due, self._failures)
 
     def _reporter(self) -> Callable[[Progress], None]:
@@ -248,9 +301,6 @@ class Session:
                 self._deliver(SweepProgress(progress.volumes_done, progress.volumes_known))
 
         return report
-
-
-_FOREVER_NS = 3_600 * SECOND
 
 
 def _kind(error: BackupLockError) -> Kind:

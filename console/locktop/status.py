@@ -5,12 +5,15 @@ Pure: a `Status` in, text and tones out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from rich.cells import cell_len
 
 from backuplock.clock import SECOND, Span
 from backuplock.rules import State
+from backuplock.watch import Event, Track
+from locktop.chronicle import Explored
 from locktop.format import (
     Glyphs,
     Line,
@@ -40,6 +43,10 @@ class Status:
 
     `failure` is set while the last attempt failed; `board` then is of the last one that did not.
     `heard_mono_ns` is when the running sweep was last heard of, None between sweeps.
+
+    `events` is what happened, the youngest last, `tracks` what was seen of each lock, by key. While paused
+    they and the board stay as they were, the watch goes on, and `unseen` counts the events since.
+    `explored` is about the volume that is attended, `unrecorded` says why no journal is written.
     """
 
     label: str
@@ -53,6 +60,11 @@ class Status:
     failure: SweepFailed | None = None
     progress: SweepProgress | None = None
     heard_mono_ns: int | None = None
+    events: tuple[Event, ...] = ()
+    tracks: Mapping[str, Track] = field(default_factory=dict)
+    unseen: int = 0
+    explored: Explored | None = None
+    unrecorded: str = ""
 
     @property
     def now(self) -> Span:
@@ -117,7 +129,8 @@ def _who(status: Status, glyphs: Glyphs, room: int, *, full: bool) -> Line:
 
 def _pulse(status: Status, glyphs: Glyphs) -> list[Part]:
     if status.paused:
-        return [(f"{glyphs.paused} PAUSED", "waiting")]
+        more = f" +{number(status.unseen)} new" if status.unseen else ""
+        return [(f"{glyphs.paused} PAUSED", "waiting"), (more, "strong")]
     pace = f" {_pace(status.interval_ns)}"
     if status.failure is not None:
         return [(f"{glyphs.warn} RETRY", "stale")]
@@ -159,24 +172,30 @@ def _short_counts(status: Status, glyphs: Glyphs) -> list[Part]:
     ]
 
 
-def counts(status: Status, glyphs: Glyphs) -> tuple[Line, Line]:
-    """The second line, left and right end: how many locks, and how many in each state."""
+def counts(status: Status, glyphs: Glyphs) -> Line:
+    """How many locks in each state, the right end of the second line."""
     board = status.board
-    if board is None:
-        return [(" Locks", "key")], []
-    total = len(board.snapshot.by_key)
-    left: Line = [(" Locks", "key"), (f"   {number(total)}", "strong")]
-    volumes = len(board.snapshot.volumes)
-    left.append((f" on {number(board.locked)} of {plural(volumes, 'volume')}", "dim"))
-    if board.ghosts:
-        left.append((f", {plural(board.ghosts, 'ghost')}", "dim"))
     right: Line = []
+    if board is None:
+        return right
     for state in ORDER:
         if board.counts.get(state):
             right.append((f"{glyphs.states[state]} ", state.value))
             right.append((f"{number(board.counts[state])} ", "strong" if state is not State.HELD else "text"))
             right.append((f"{state.value}   ", "dim"))
-    return left, right
+    return right
+
+
+def extent(board: Board) -> Line:
+    """How many locks on how many volumes."""
+    total, volumes = len(board.snapshot.by_key), len(board.snapshot.volumes)
+    line: Line = [
+        (number(total), "strong"),
+        (f" on {number(board.locked)} of {plural(volumes, 'volume')}", "dim"),
+    ]
+    if board.ghosts:
+        line.append((f", {plural(board.ghosts, 'ghost')}", "dim"))
+    return line
 
 
 def banner(status: Status, glyphs: Glyphs) -> Line:
@@ -210,8 +229,6 @@ def _retry(status: Status, failure: SweepFailed) -> str:
     left = failure.retry_at_mono_ns - status.mono_ns
     if status.hanging:
         return f"trying again, no answer for {short_seconds(status.silent_ns)}"
-    if status.paused:
-        return "paused, r tries now"
     return f"next try in {-(-left // SECOND)}s, r tries now" if left > 0 else "trying again"
 
 

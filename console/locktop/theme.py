@@ -53,6 +53,7 @@ TONES = (
     "dim",
     "faint",
     "strong",
+    "title",
     "key",
     "brand",
     "good",

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from textual.pilot import Pilot
 
 from locktop.app import LocktopApp
+from locktop.screens.locks import LocksScreen
 from locktop.session import Session
 from locktop.widgets.lock_table import LockTable
 
@@ -46,7 +47,7 @@ async def until(pilot: Pilot[int], holds: Callable[[], object]) -> None:
 async def look_again(app: LocktopApp, pilot: Pilot[int]) -> None:
     """Have the session sweep once more and the screens show it."""
     before = app.status.board
-    app.session.refresh_now()
+    app.action_refresh_now()
     await until(pilot, lambda: app.status.board is not before)
     await pilot.pause()
 
@@ -64,7 +65,7 @@ def text(app: object) -> str:
 
 def table(app: LocktopApp) -> LockTable:
     """The table of the main view, which may be covered."""
-    return app.screen_stack[1].query_one(LockTable)
+    return next(screen for screen in app.screen_stack if isinstance(screen, LocksScreen)).query_one(LockTable)
 
 
 def cursor(app: LocktopApp) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from backuplock import layout, wire
 from backuplock.clock import SECOND, ManualClock
+from backuplock.journal import Journal
 from backuplock.model import LockRecord, Owner
 from backuplock.stores.base import Store
 from backuplock.stores.memory import MemoryStore
@@ -89,7 +90,13 @@ class Scene:
         self.clock.advance(round(s * SECOND))
         self.writer.advance(round(s * SECOND))
 
-    def session(self, *, open_store: Callable[[], Store] | None = None, interval_s: float = 2.0) -> Session:
+    def session(
+        self,
+        *,
+        open_store: Callable[[], Store] | None = None,
+        interval_s: float = 2.0,
+        open_journal: Callable[[], Journal] | None = None,
+    ) -> Session:
         """A session on the store, with the clock that stands still."""
         return Session(
             open_store or (lambda: self.store),
@@ -98,6 +105,7 @@ class Scene:
             interval_s=interval_s,
             clock=self.clock,
             jitter=lambda: 0.5,
+            open_journal=open_journal,
         )
 
 

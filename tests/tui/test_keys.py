@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import pytest
+from textual.command import CommandPalette
 from textual.pilot import Pilot
 
 from locktop import keys
 from locktop.app import LocktopApp
+from locktop.screens.base import View
+from locktop.screens.blocked import BlockedScreen
 from locktop.screens.details import DetailsScreen
+from locktop.screens.events import EventsScreen
+from locktop.screens.explain import ExplainScreen
 from locktop.screens.help import HelpScreen
 from locktop.screens.locks import LocksScreen
+from locktop.screens.simulate import SimulateScreen
 from locktop.widgets.filter_bar import FilterBar
 from locktop.widgets.panes import Scroller
 from tui.look import console, cursor, lines, shown, table, text, until
@@ -136,10 +142,10 @@ async def _copy(app: LocktopApp, pilot: Pilot[int]) -> None:
 
 async def _pause(app: LocktopApp, pilot: Pilot[int], key: str) -> None:
     await pilot.press(key)
-    assert app.session.paused
+    assert app.status.paused
     assert "PAUSED" in text(app)
     await pilot.press(key)
-    assert not app.session.paused
+    assert not app.status.paused
     assert "LIVE" in text(app)
 
 
@@ -171,7 +177,39 @@ async def _redraw(app: LocktopApp, pilot: Pilot[int], key: str) -> None:
     assert text(app) == before
 
 
+async def _views(app: LocktopApp, pilot: Pilot[int], key: str) -> None:
+    await pilot.press(key)
+    wanted = list(keys.VIEWS)[int(key) - 1]
+    await until(pilot, lambda: isinstance(app.screen, View) and wanted == app.screen.VIEW)
+    await pilot.press("1")
+    await until(pilot, lambda: isinstance(app.screen, View) and app.screen.VIEW == "locks")
+
+
+async def _palette(app: LocktopApp, pilot: Pilot[int], key: str) -> None:
+    await pilot.press(key)
+    await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+    await until(pilot, lambda: "the view Blocked" in text(app))
+    await pilot.press(*"view", "space", *"eve")
+    await until(pilot, lambda: "the view Blocked" not in text(app))
+    await until(pilot, lambda: "the view Events" in text(app))
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(app.screen, EventsScreen))
+    await pilot.press("1")
+    await until(pilot, lambda: isinstance(app.screen, View) and app.screen.VIEW == "locks")
+
+
+async def _explain(app: LocktopApp, pilot: Pilot[int], key: str) -> None:
+    await pilot.press(key)
+    assert isinstance(app.screen, ExplainScreen)
+    await pilot.press("escape")
+    assert not isinstance(app.screen, ExplainScreen)
+
+
 EVERYWHERE = {
+    **dict.fromkeys("1234", _views),
+    "colon": _palette,
+    "ctrl+p": _palette,
+    "m": _explain,
     "p": _pause,
     "r": _look_now,
     "plus": _faster,
@@ -245,7 +283,7 @@ async def _scroll_help(app: LocktopApp, pilot: Pilot[int]) -> None:
 
 async def _fresh(app: LocktopApp, pilot: Pilot[int]) -> None:
     """Back to how the console opened."""
-    while len(app.screen_stack) > 2:
+    while len(app.screen_stack) > 1:
         await pilot.press("escape")
     await pilot.press("escape", "escape")
 
@@ -311,6 +349,7 @@ def test_no_key_goes_untested() -> None:
         "locks": set(LOCKS),
         "details": set(DETAILS),
         "help": {*HELP, "q"},
+        "explain": {"escape"},
         "app": {*EVERYWHERE, "q", "ctrl+q", "ctrl+c", "ctrl+z"},
     }
     for place, names in tested.items():
@@ -319,7 +358,16 @@ def test_no_key_goes_untested() -> None:
 
 
 def test_every_action_exists() -> None:
-    places = {"locks": LocksScreen, "details": DetailsScreen, "help": HelpScreen, "app": LocktopApp}
+    places = {
+        "app": LocktopApp,
+        "locks": LocksScreen,
+        "details": DetailsScreen,
+        "blocked": BlockedScreen,
+        "simulate": SimulateScreen,
+        "events": EventsScreen,
+        "explain": ExplainScreen,
+        "help": HelpScreen,
+    }
     for entry in keys.KEYS:
         scope, _, action = entry.action.partition("(")[0].rpartition(".")
         assert hasattr(places[scope or entry.place], f"action_{action}"), entry

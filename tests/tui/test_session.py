@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from queue import Queue
 
 import pytest
 
 from backuplock.clock import SECOND
 from backuplock.errors import Denied, Malformed, Missing, Unreachable, Unsupported
-from locktop.session import Event, Session, SnapshotArrived, SweepFailed, SweepProgress
-from tui.scene import Scene, night
+from backuplock.journal import Journal
+from backuplock.watch import EventKind
+from locktop.session import Event, Session, SnapshotArrived, SweepFailed, SweepProgress, VolumeExplored
+from tui.scene import Scene, night, uuid_volume
 
 WAIT = 30
 
@@ -67,18 +70,71 @@ def test_sweeps_follow_each_other_at_the_interval(scene: Scene) -> None:
         assert isinstance(watched.next(), SnapshotArrived)
 
 
-def test_pause_stops_sweeps_but_not_those_that_are_asked_for(scene: Scene) -> None:
+def test_what_happened_comes_with_the_picture_that_shows_it(scene: Scene) -> None:
+    with Watched(scene.session()) as watched:
+        first = watched.next()
+        assert isinstance(first, SnapshotArrived)
+        assert first.happened == ()
+        key = scene.lock(uuid_volume(60), 0, acquired=False)
+        scene.advance(2)
+        watched.session.refresh_now()
+        second = watched.next()
+        assert isinstance(second, SnapshotArrived)
+        assert [(event.kind, event.key) for event in second.happened] == [(EventKind.REQUESTED, key)]
+        assert second.tracks[key].refreshes == 0
+
+
+def test_the_surroundings_of_an_attended_volume_are_told_at_once_and_then_from_time_to_time(
+    scene: Scene,
+) -> None:
+    volume = uuid_volume(60)
     with Watched(scene.session()) as watched:
         watched.next()
-        watched.session.pause()
-        scene.advance(60)
-        watched.session.set_interval(1)
+        watched.session.attend(volume)
+        told = watched.next()
+        assert isinstance(told, VolumeExplored)
+        assert told.explored.volume == volume
+        assert told.explored.around.digest
+        scene.advance(2)
+        watched.session.refresh_now()
+        assert isinstance(watched.next(), SnapshotArrived)
+        scene.advance(20)
+        watched.session.refresh_now()
+        assert isinstance(watched.next(), SnapshotArrived)
+        again = watched.next()
+        assert isinstance(again, VolumeExplored)
+        assert again.explored.still_since_mono_ns == told.explored.still_since_mono_ns
+
+
+def test_all_that_is_seen_is_recorded(scene: Scene, tmp_path: Path) -> None:
+    path = tmp_path / "flight.db"
+    url = scene.store.url
+    with Watched(scene.session(open_journal=lambda: Journal.open(path, target=url))) as watched:
+        first = watched.next()
+        assert isinstance(first, SnapshotArrived)
+        scene.advance(2)
+        gone = scene.lock(uuid_volume(61), 0)
         watched.session.refresh_now()
         watched.next()
-        assert watched.session.paused
-        watched.session.resume()
-        watched.next()
-        assert not watched.session.paused
+        watched.session.attend(uuid_volume(61))
+        told = watched.next()
+        assert isinstance(told, VolumeExplored)
+        assert [event.key for event in told.explored.history] == [gone]
+        assert gone in told.explored.held
+    with Watched(scene.session(open_journal=lambda: Journal.open(path, target=url))) as watched:
+        first = watched.next()
+        assert isinstance(first, SnapshotArrived)
+        assert [event.key for event in first.past] == [gone]
+
+
+def test_a_journal_that_cannot_be_written_is_done_without(scene: Scene, tmp_path: Path) -> None:
+    path = tmp_path / "flight.db"
+    path.write_text("this is no journal")
+    with Watched(scene.session(open_journal=lambda: Journal.open(path, target=scene.store.url))) as watched:
+        first = watched.next()
+        assert isinstance(first, SnapshotArrived)
+        assert "flight.db" in first.unrecorded
+    assert path.read_text() == "this is no journal"
 
 
 @pytest.mark.parametrize(

@@ -2,43 +2,106 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
+from textual.app import ComposeResult
 from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
 
-from locktop.status import Status
-from locktop.widgets.bars import MIN_HEIGHT, MIN_WIDTH
+from locktop.format import Line
+from locktop.keys import VIEWS, Place, footer_keys
+from locktop.status import Status, banner, counts, header
+from locktop.widgets.bars import (
+    MIN_HEIGHT,
+    MIN_WIDTH,
+    Banner,
+    FooterBar,
+    HeaderBar,
+    TabBar,
+    TooSmall,
+)
 
 if TYPE_CHECKING:
     from locktop.app import LocktopApp
 
 
+TABS_FROM = 100
+"""Cells from which the line of tabs is shown."""
+
+
 class View(Screen[None]):
-    """A screen that follows the status. Subclasses implement `show_status`."""
+    """A screen that follows the status, between a header and a footer.
+
+    Subclasses set `PLACE`, yield their own widgets in `body` and show things in `show_status`. `VIEW` is the
+    one of the numbered views that they are, or belong to.
+    """
+
+    PLACE: ClassVar[Place]
+    VIEW: ClassVar[str] = ""
 
     @property
     def locktop(self) -> LocktopApp:
         """The app, by its own type."""
         return cast("LocktopApp", self.app)
 
+    def compose(self) -> ComposeResult:
+        """Header, tabs, banner, what the view itself brings, footer."""
+        glyphs = self.locktop.glyphs
+        yield HeaderBar(glyphs)
+        yield TabBar(glyphs)
+        yield Banner(glyphs)
+        yield from self.body()
+        yield FooterBar(footer_keys(self.PLACE))
+        yield TooSmall()
+
+    def body(self) -> Iterable[Widget]:
+        """The widgets between the tabs and the footer."""
+        raise NotImplementedError
+
     def on_mount(self) -> None:
         """Follow the status from now on."""
         self.set_class(self.locktop.plain, "-ascii")
-        self.watch(self.app, "status", self.show_status)
+        self.watch(self.app, "status", self._follow, init=False)
+        self.update_now()
+
+    def on_screen_resume(self) -> None:
+        """Catch up on what happened while another view was shown."""
+        self.update_now()
+
+    def update_now(self) -> None:
+        """Show the present status in all parts."""
+        status, glyphs = self.locktop.status, self.locktop.glyphs
+        self.query_one(HeaderBar).show(*header(status, glyphs, self.app.size.width))
+        self.query_one(TabBar).show_view(self.VIEW, self.locktop.tab_counts, counts(status, glyphs))
+        self.query_one(Banner).show(banner(status, glyphs))
+        self.show_status(status)
 
     def show_status(self, status: Status) -> None:
         """The status has changed, if only by time."""
         raise NotImplementedError
 
+    def view_title(self) -> Line:
+        """Which view it is, for a title rule, where the line of tabs has no room."""
+        narrow = self.app.size.width < TABS_FROM
+        return [(VIEWS[self.VIEW], "key"), ("   ", "text")] if narrow and self.VIEW else []
+
+    def _follow(self, _status: Status) -> None:
+        # Screens of other views are not seen; they catch up when they are.
+        if self in self.app.screen_stack:
+            self.update_now()
+
     def on_resize(self, event: events.Resize) -> None:
         """Say things anew for the new width; hide everything where nothing fits."""
         self.set_class(event.size.width < MIN_WIDTH or event.size.height < MIN_HEIGHT, "-tiny")
-        self.show_status(self.locktop.status)
+        self.update_now()
 
 
 class Sheet(ModalScreen[None]):
     """A screen over another, which stays in sight."""
+
+    PLACE: ClassVar[Place] = "help"
 
     @property
     def locktop(self) -> LocktopApp:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
-from textual.app import ComposeResult
+from textual.widget import Widget
 
 from backuplock.model import LockFile
 from backuplock.text import printable
 from locktop.describe import Fact, describe, verdicts
 from locktop.describe import View as Seen
 from locktop.format import Line, age, countdown, name, number, type_label, utc_instant
-from locktop.keys import bindings, footer_keys
+from locktop.keys import Place, bindings
 from locktop.rows import Board, Row, state_now, ttl_ns
 from locktop.screens.base import View
-from locktop.status import Status, banner, header
-from locktop.widgets.bars import Banner, FooterBar, HeaderBar, TitleRule, TooSmall
+from locktop.status import Status
+from locktop.widgets.bars import TitleRule
 from locktop.widgets.panes import Scroller, fact_lines
 
 RAW_SHOWN = 4096
@@ -32,6 +33,8 @@ class DetailsScreen(View):
         key: the row's key.
     """
 
+    PLACE: ClassVar[Place] = "details"
+    VIEW: ClassVar[str] = "locks"
     BINDINGS: ClassVar = bindings("details")
     AUTO_FOCUS: ClassVar[str] = "Scroller"
 
@@ -40,21 +43,15 @@ class DetailsScreen(View):
         self._key = key
         self._last: tuple[Row, Board] | None = None
 
-    def compose(self) -> ComposeResult:
-        """Header, banner, the sheet, footer."""
+    def body(self) -> Iterable[Widget]:
+        """The sheet under its title."""
         glyphs = self.locktop.glyphs
-        yield HeaderBar(glyphs)
-        yield Banner(glyphs)
         yield TitleRule(glyphs)
         yield Scroller(glyphs)
-        yield FooterBar(footer_keys("details"))
-        yield TooSmall()
 
     def show_status(self, status: Status) -> None:
         """Follow the lock by its key."""
         glyphs = self.locktop.glyphs
-        self.query_one(HeaderBar).show(*header(status, glyphs, self.app.size.width))
-        self.query_one(Banner).show(banner(status, glyphs))
         row = status.board.by_key.get(self._key) if status.board else None
         if row is not None and status.board is not None:
             self._last = (row, status.board)

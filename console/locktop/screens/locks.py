@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.containers import Container, Vertical
+from textual.widget import Widget
 
 from backuplock.clock import SECOND
 from locktop.describe import Fact, describe, summary, verdicts
 from locktop.describe import View as Seen
 from locktop.filters import Filter, arrange, held_still
 from locktop.format import Line, name, number
-from locktop.keys import bindings, footer_keys
+from locktop.keys import Place, bindings
 from locktop.messages import CursorMoved, DetailsRequested, FilterChanged, FilterClosed, TableScrolled
 from locktop.rows import SORTS, Board, Row
 from locktop.screens.base import View
 from locktop.screens.details import DetailsScreen
-from locktop.status import Status, banner, counts, emptiness, header
-from locktop.widgets.bars import Banner, CountsBar, FooterBar, HeaderBar, TitleRule, TooSmall
+from locktop.status import Status, emptiness, extent
+from locktop.widgets.bars import TitleRule
 from locktop.widgets.filter_bar import FilterBar
 from locktop.widgets.lock_table import LockTable
 from locktop.widgets.panes import DetailPane
@@ -34,6 +34,8 @@ HOLD_NS = 3 * SECOND
 class LocksScreen(View):
     """The table of locks with its header, details and footer."""
 
+    PLACE: ClassVar[Place] = "locks"
+    VIEW: ClassVar[str] = "locks"
     BINDINGS: ClassVar = bindings("locks")
     AUTO_FOCUS: ClassVar[str] = "LockTable"
 
@@ -46,36 +48,26 @@ class LocksScreen(View):
         self._board: Board | None = None
         self._hold_until = 0
 
-    def compose(self) -> ComposeResult:
-        """Header, counts, banner, table and details, filter, footer."""
+    def body(self) -> Iterable[Widget]:
+        """Table and details, filter."""
         glyphs = self.locktop.glyphs
-        yield HeaderBar(glyphs)
-        yield CountsBar(glyphs)
-        yield Banner(glyphs)
         with Container(id="body"):
             with Vertical(id="main"):
                 yield TitleRule(glyphs)
                 yield LockTable(glyphs)
             yield DetailPane(glyphs)
         yield FilterBar()
-        yield FooterBar(footer_keys("locks"))
-        yield TooSmall()
 
     # -- status -> widgets
 
     def show_status(self, status: Status) -> None:
         """New data is arranged; between data, only time moves on."""
         table = self.query_one(LockTable)
-        glyphs = self.locktop.glyphs
         table.tick(status.now, outdated=status.outdated)
         if status.board is not self._board and status.board is not None:
             self._arrange(status.board, hold=self._holding(status))
         elif not self._visible:
             self._show_rows(status)
-        width = self.app.size.width
-        self.query_one(HeaderBar).show(*header(status, glyphs, width))
-        self.query_one(CountsBar).show(*counts(status, glyphs))
-        self.query_one(Banner).show(banner(status, glyphs))
         self._show_title(status)
         self._show_details(status)
 
@@ -106,7 +98,10 @@ class LocksScreen(View):
 
     def _show_title(self, status: Status) -> None:
         glyphs = self.locktop.glyphs
-        left: Line = [("by ", "dim"), (self._sort, "text")]
+        left: Line = self.view_title()
+        if self._board is not None and not left:
+            left += [*extent(self._board), ("   ", "text")]
+        left += [("by ", "dim"), (self._sort, "text")]
         if self._reverse:
             left.append((", reversed", "text"))
         if self._filter.text:

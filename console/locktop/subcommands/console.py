@@ -54,14 +54,17 @@ def run(options: argparse.Namespace) -> int:
     target = target_of(settings)
     needs_terminal(f"locktop ls {printable(given, limit=200)}")
     # Nothing of these is needed to refuse a wrong command line.
+    from backuplock.journal import Journal, journal_path
     from locktop import app
     from locktop.session import Session
 
+    journal = journal_path(target.url)
     session = Session(
         opener(target),
         label=ellipsize_middle(printable(given), _LABEL_WIDTH, ".."),
         url=target.url,
         interval_s=settings.interval.value,
         clock_error_s=settings.clock_error.value,
+        open_journal=lambda: Journal.open(journal, target=target.url),
     )
     return app.run(session, ascii_only=settings.ascii.value, mouse=settings.mouse.value)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
 from textual.strip import Strip
 
-from locktop.format import Glyphs, Line
-from locktop.keys import Key
+from locktop.format import Glyphs, Line, number
+from locktop.keys import VIEWS, Key
 from locktop.widgets.painted import Painted, cut, spread, width_of, wrap
 
 MIN_WIDTH, MIN_HEIGHT = 60, 12
@@ -44,8 +45,33 @@ class HeaderBar(Bar):
     """Target, mode, pulse, age of the data, round trip, skew, the store's time."""
 
 
-class CountsBar(Bar):
-    """How many locks in which state."""
+class TabBar(Bar):
+    """The numbered views, and how many locks are in which state."""
+
+    def show_view(self, view: str, numbers: Mapping[str, int], counts: Line) -> None:
+        """Which view it is, how many there are to see in each, and the counts at the right."""
+        left: Line = [(" ", "text")]
+        for at, (id_, title) in enumerate(VIEWS.items(), start=1):
+            here = id_ == view
+            left.append((f"{at} ", "key" if here else "faint"))
+            left.append((title, "strong" if here else "dim"))
+            left.append((f" {number(numbers[id_])}" if numbers.get(id_) else "", "dim"))
+            left.append(("   ", "text"))
+        self.show(left, counts)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a tab goes there."""
+        at = 1
+        for id_, parts in zip(VIEWS, self._tabs(), strict=True):
+            if at <= event.x < at + width_of(parts):
+                self.run_worker(self.app.run_action(f"show_view('{id_}')", self.app))
+                return
+            at += width_of(parts)
+
+    def _tabs(self) -> list[Line]:
+        """The four parts that each tab is painted from."""
+        body = self._left[1:]
+        return [body[at : at + 4] for at in range(0, len(body), 4)]
 
 
 class Banner(Bar):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.geometry import Size
@@ -11,6 +11,7 @@ from textual.strip import Strip
 
 from locktop.describe import Fact
 from locktop.format import Glyphs, Line
+from locktop.output.paper import Para
 from locktop.widgets.painted import Painted, cut, width_of, wrap
 
 LABEL = 11
@@ -25,6 +26,18 @@ def fact_lines(facts: Sequence[Fact], width: int) -> list[Line]:
         for place, parts in enumerate(wrapped):
             label = fact.label if place == 0 else ""
             lines.append([(f"  {label:<{LABEL}}", "dim"), *parts])
+    return lines
+
+
+def para_lines(paras: Iterable[Para], width: int) -> list[Line]:
+    """What the command line prints, as lines for a sheet of `width` cells."""
+    lines: list[Line] = []
+    for para in paras:
+        parts: Line = [(" " * para.first, "text"), *para.parts] if para.parts else []
+        if not parts or not para.wrap:
+            lines.append(parts)
+        else:
+            lines.extend(wrap(parts, max(20, width), para.hang))
     return lines
 
 

@@ -127,13 +127,18 @@ class Reader:
 
     def history(self, volume: str, limit: int = 100) -> tuple[Event, ...]:
         """The latest events of a volume, the youngest first, each told once whoever saw it."""
+        where = "WHERE e.volume = (SELECT id FROM name WHERE value = ?)"
+        return self._latest(where, [codec.put_text(volume)], limit)
+
+    def latest(self, limit: int = 100) -> tuple[Event, ...]:
+        """The latest events of all volumes, the youngest first, each told once whoever saw it."""
+        return self._latest("", [], limit)
+
+    def _latest(self, where: str, given: list[codec.Value], limit: int) -> tuple[Event, ...]:
         with self.asking() as ask:
             # Two recorders tell twice; a few more make up for what is dropped.
             rows = ask(
-                f"{_EVENTS} WHERE e.volume = (SELECT id FROM name WHERE value = ?)"
-                " ORDER BY e.wall DESC, e.run DESC, e.id DESC LIMIT ?",
-                codec.put_text(volume),
-                4 * limit,
+                f"{_EVENTS} {where} ORDER BY e.wall DESC, e.run DESC, e.id DESC LIMIT ?", *given, 4 * limit
             ).fetchall()
             return tuple(reversed(once(rows[::-1])))[:limit]
 

@@ -1,0 +1,50 @@
+"""The command palette, fed by the one table of keys."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from locktop.keys import Key, commands
+
+if TYPE_CHECKING:
+    from locktop.app import LocktopApp
+
+
+class KeyCommands(Provider):
+    """Everything that a key does in the view from which the palette was opened."""
+
+    async def discover(self) -> Hits:
+        """All of it, before anything is typed."""
+        for key in self._keys():
+            yield DiscoveryHit(_title(key), partial(self._act, key), help=self._help(key))
+
+    async def search(self, query: str) -> Hits:
+        """What fits the letters typed."""
+        matcher = self.matcher(query)
+        for key in self._keys():
+            score = matcher.match(_title(key))
+            if score > 0:
+                shown = matcher.highlight(_title(key))
+                yield Hit(score, shown, partial(self._act, key), help=self._help(key))
+
+    def _keys(self) -> list[Key]:
+        return commands(self._locktop.place_of(self.screen))
+
+    @property
+    def _locktop(self) -> LocktopApp:
+        return cast("LocktopApp", self.app)
+
+    def _help(self, key: Key) -> str | None:
+        return self._locktop.why_off(key) or None
+
+    async def _act(self, key: Key) -> None:
+        target = self.app if key.place == "app" else self.screen
+        await self.app.run_action(key.action, target)
+
+
+def _title(key: Key) -> str:
+    """Words first, for they are what is searched; then the key, so that it is learnt."""
+    return f"{key.words}  ({key.shown})"

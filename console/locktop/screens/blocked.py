@@ -1,0 +1,38 @@
+"""Which operations are blocked where, by what, until when, and who waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.widget import Widget
+
+from locktop.keys import Place, bindings
+from locktop.screens.base import View
+from locktop.status import Status
+from locktop.widgets.bars import TitleRule
+from locktop.widgets.panes import Scroller
+
+
+class BlockedScreen(View):
+    """Which operations are blocked where, by what, until when, and who waits."""
+
+    PLACE: ClassVar[Place] = "blocked"
+    VIEW: ClassVar[str] = "blocked"
+    BINDINGS: ClassVar = bindings("blocked")
+    AUTO_FOCUS: ClassVar[str] = "Scroller"
+
+    def body(self) -> Iterable[Widget]:
+        """A sheet under its title."""
+        glyphs = self.locktop.glyphs
+        yield TitleRule(glyphs)
+        yield Scroller(glyphs)
+
+    def show_status(self, status: Status) -> None:
+        """New data, or time that has passed."""
+        self.query_one(TitleRule).show(self.view_title())
+
+    def action_back(self) -> None:
+        """Back to where one came from."""
+        if len(self.app.screen_stack) > 1:
+            self.dismiss()
