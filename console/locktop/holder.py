@@ -239,8 +239,10 @@ class Holder:
 
 
 def in_words(certificate: Certificate) -> str:
-    """What a certificate says, for people."""
+    """What a certificate says, for people, and what it does not cover."""
     if certificate.proof is Proof.PROVEN:
-        return "exclusivity proven: at every look the lock was as we left it, and no other type held one"
-    word = "VIOLATED" if certificate.proof is Proof.VIOLATED else "not proven"
-    return f"exclusivity {word}: {certificate.reason}"
+        said = "proven: at every look the lock was as we left it, and no other type held one"
+    else:
+        word = "VIOLATED" if certificate.proof is Proof.VIOLATED else "not proven"
+        said = f"{word}: {certificate.reason}"
+    return "; ".join((f"exclusivity {said}", *certificate.caveats))

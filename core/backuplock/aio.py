@@ -62,6 +62,15 @@ class AsyncBackupLock:
         """As `BackupLock.remaining`; never blocks."""
         return self._lock.remaining()
 
+    @property
+    def renewals(self) -> int:
+        """As `BackupLock.renewals`; never blocks."""
+        return self._lock.renewals
+
+    def certificate(self) -> Certificate:
+        """As `BackupLock.certificate`; never blocks."""
+        return self._lock.certificate()
+
     def share(self) -> Share:
         """As `BackupLock.share`; never blocks. Release it in a thread, for that makes requests."""
         return self._lock.share()

@@ -74,6 +74,7 @@ class Hands:
                 ambiguous=not isinstance(error, (*_FINAL, Conflict)),
                 conflict=isinstance(error, Conflict),
                 final=isinstance(error, _FINAL),
+                error=error,
             )
 
     def _write(self, claim: Claim, action: Write, began: int) -> Event:
@@ -88,43 +89,61 @@ class Hands:
         listing = self.store.list(folder)
         listed: Entry | None = None
         others: list[LockFile] = list(folder_locks(self.volume, folder, listing))
+        reads = _Reads(self.store, self.volume, folder)
         vanished: list[Entry] = []
         for entry in listing.entries:
             if f"{folder}/{entry.name}" == claim.key:
                 listed = entry
             elif layout.is_lock_file(entry.name):
-                found = self._other(folder, entry)
+                found = reads.other(entry)
                 if found is None:
                     vanished.append(entry)
                 else:
                     others.append(found)
         if vanished:
-            others.extend(self._still_there(folder, vanished))
+            others.extend(reads.still_there(vanished))
         rivals = tuple(map(seen, others))
         own = self._own(claim, listed, read=needs_own(claim, listed.etag, rivals)) if listed else None
         ended, lead = self.clock.read()
-        return Saw(began, ended, own, rivals, _now(listing.observed), lead)
-
-    def _other(self, folder: str, entry: Entry) -> LockFile | None:
-        # Never from memory: a listing's time and etag may be older than the file itself.
-        return read_lock(self.store.read, self.volume, f"{folder}/{entry.name}", entry)
-
-    def _still_there(self, folder: str, vanished: list[Entry]) -> Iterator[LockFile]:
-        """Those of the vanished that a second listing has: some stores answer "not there" in the moment in
-        which an object is overwritten, and a live lock must not look gone while it is being renewed."""
-        names = {entry.name for entry in vanished}
-        for entry in self.store.list(folder).entries:
-            if entry.name in names:
-                key = f"{folder}/{entry.name}"
-                yield self._other(folder, entry) or unreadable(
-                    self.volume, key, entry, "it is listed, but the store says that it is not there"
-                )
+        return Saw(began, ended, own, rivals, _now(listing.observed), lead, reads.error)
 
     def _own(self, claim: Claim, listed: Entry, *, read: bool) -> Own | None:
         if not read:
             return Own(listed.etag)
         blob = self.store.read(claim.key)
         return None if blob is None else Own(blob.etag, blob.modified_ns, serial_of(blob))
+
+
+@dataclass(slots=True)
+class _Reads:
+    """The reads of one look at somebody else's files; `error` is the first that failed."""
+
+    store: Store
+    volume: str
+    folder: str
+    error: StoreError | None = None
+
+    def other(self, entry: Entry) -> LockFile | None:
+        # Never from memory: a listing's time and etag may be older than the file itself.
+        return read_lock(self._read, self.volume, f"{self.folder}/{entry.name}", entry)
+
+    def still_there(self, vanished: list[Entry]) -> Iterator[LockFile]:
+        """Those of the vanished that a second listing has: some stores answer "not there" in the moment in
+        which an object is overwritten, and a live lock must not look gone while it is being renewed."""
+        names = {entry.name for entry in vanished}
+        for entry in self.store.list(self.folder).entries:
+            if entry.name in names:
+                key = f"{self.folder}/{entry.name}"
+                yield self.other(entry) or unreadable(
+                    self.volume, key, entry, "it is listed, but the store says that it is not there"
+                )
+
+    def _read(self, key: str) -> Blob | None:
+        try:
+            return self.store.read(key)
+        except StoreError as error:
+            self.error = self.error or error
+            raise
 
 
 def owner_here(operation: Operation, note: str, wall_ns: int) -> Owner:

@@ -6,7 +6,7 @@ argument, use after release) stay `ValueError`, `TypeError` and `RuntimeError`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from backuplock.protocol import Blocker, Certificate, Loss
@@ -39,6 +39,9 @@ def _rebuilt(
 ) -> BackupLockError:
     error = kind.__new__(kind, *args)
     error.__dict__.update(state)
+    # Python does not pickle the chain; what was said of the cause goes along as a field.
+    cause = state.get("cause")
+    error.__cause__ = cause if isinstance(cause, BackupLockError) else None
     return error
 
 
@@ -91,7 +94,20 @@ class ReadOnly(StoreError):
 
 
 class LockError(BackupLockError):
-    """A lock could not be had, or was lost, or could not be given back cleanly."""
+    """A lock could not be had, or was lost, or could not be given back cleanly.
+
+    Attributes:
+        cause: what went wrong in the store and led to it, also `__cause__`; None if nothing did, as where
+            others simply come first.
+    """
+
+    cause: BackupLockError | None = None
+
+    def because(self, cause: BackupLockError | None) -> Self:
+        """The same error with its cause."""
+        if cause is not None:
+            self.cause = self.__cause__ = cause
+        return self
 
 
 class Contended(LockError):

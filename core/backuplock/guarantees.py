@@ -16,6 +16,11 @@ MARGIN_NS = 60 * SECOND
 RENEW_NS = 20 * SECOND
 PATIENCE_S = 90.0
 """How long a late listing is waited for: the caches of NFS clients last 60 s."""
+UNSEEN_REMOVAL = (
+    "a removal of our file between a look and the write after it would not have shown, "
+    "for conditional writes are not proved on this store"
+)
+"""What a certificate says where a renewal cannot be made to fail if the file is gone."""
 _LOOK_AGAIN_NS = SECOND // 5
 
 
@@ -94,6 +99,7 @@ def terms_for(
         eager=fresh,
         conditional=found.conditional_put == "yes",
         caveat=caveat,
+        limits=() if found.conditional_put == "yes" else (UNSEEN_REMOVAL,),
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from backuplock.clock import Clock, LeaseClock
 from backuplock.driver import Hands, describe
+from backuplock.errors import BackupLockError, StoreError
 from backuplock.keeper import Scheduler
 from backuplock.protocol import (
     HOLDING,
@@ -23,8 +24,10 @@ from backuplock.protocol import (
     Failed,
     Loss,
     Outcome,
+    Phase,
     ReleaseAsked,
     Rest,
+    Result,
     Saw,
     Sleep,
     Stop,
@@ -57,6 +60,12 @@ class Lease:
         scheduler: where renewals are done, which may hang.
         watcher: where the end of the lease is watched; nothing there makes requests.
         on_lost: called once, in a thread of the watcher, if the lease is lost before it is released.
+
+    Attributes:
+        lost: set when the lease is lost.
+        renewals: how many the store has confirmed.
+        cause: what went wrong in the store and decided how it ended, as far as it did.
+        removal: what went wrong when our file was removed last.
     """
 
     def __init__(
@@ -70,6 +79,9 @@ class Lease:
         on_lost: Callable[[Loss], None] | None,
     ) -> None:
         self.lost = threading.Event()
+        self.renewals = 0
+        self.cause: BackupLockError | None = None
+        self.removal: BackupLockError | None = None
         self._claim = claim
         self._action = action
         self._hands = hands
@@ -162,7 +174,9 @@ class Lease:
             # A failure that nobody foresaw, after which the store may have done what it was asked.
             now = self.lease_clock.now()
             _log.exception("a request for lock %s failed unexpectedly", claim.name)
-            event = Failed(now, now, describe(error))
+            unforeseen = StoreError(describe(error))
+            unforeseen.__cause__ = error
+            event = Failed(now, now, unforeseen.what, error=unforeseen)
         self._feed(event)
         return _Turn.GO_ON
 
@@ -177,9 +191,26 @@ class Lease:
             else:
                 fed = replace(event, at=max(event.at, now))
             claim, action = advance(self._claim, fed)
+            self._note(claim, event)
             # One statement: an interruption must not come between.
             self._claim, self._action, self._underway = claim, action, False
             self._left(now)
+
+    def _note(self, after: Claim, event: Event) -> None:
+        """Keep what the protocol has no use for: the count of renewals, and why the store failed us."""
+        before = self._claim
+        if isinstance(event, Wrote) and (before.phase, after.phase) == (Phase.RENEWING, Phase.HELD):
+            self.renewals += 1
+        failed = after.outcome is not None and after.outcome.result is Result.FAILED
+        error: BackupLockError | None = None
+        # A file that could not be read ends an attempt, but no lease: that goes on with a doubt noted.
+        if isinstance(event, Failed) or (isinstance(event, Saw) and failed):
+            error = event.error
+        if before.phase is Phase.LEAVING:
+            self.removal = error
+        elif before.outcome is None and isinstance(event, Failed | Saw | Wrote):
+            # Once it is decided, what fails later has not decided it.
+            self.cause = error
 
     def _left(self, now: int) -> int:
         """The remaining time; under the guard. Latches and announces the end."""

@@ -88,6 +88,7 @@ class BackupLock:
         self._pid = os.getpid()
         self._calling: _Call | None = None
         self._held: Share | None = None
+        self._last: Share | None = None
 
     # -- getting it
 
@@ -215,9 +216,18 @@ class BackupLock:
         """The key of the lock file that is held."""
         return self._share().key
 
+    @property
+    def renewals(self) -> int:
+        """How many renewals the store has confirmed; after release, those of the time it was held last."""
+        return self._latest().renewals
+
     def certificate(self) -> Certificate:
-        """What can be said of exclusivity so far."""
-        return self._share().certificate()
+        """What can be said of exclusivity so far; after release, of the time it was held last.
+
+        Raises:
+            RuntimeError: it was never held, or not since `acquire` was called again.
+        """
+        return self._latest().certificate()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a lock belongs to its process and cannot be pickled; share() hands it to a thread")
@@ -232,6 +242,12 @@ class BackupLock:
 
     def _share(self) -> Share:
         share = self._held
+        if share is None:
+            raise self._not_held()
+        return share
+
+    def _latest(self) -> Share:
+        share = self._last
         if share is None:
             raise self._not_held()
         return share
@@ -255,7 +271,7 @@ class BackupLock:
         with self._guard:
             if self._calling is not None or self._held is not None:
                 raise RuntimeError(f"the lock of {self.volume} is held or being acquired; use share()")
-            self._calling = call
+            self._calling, self._last = call, None
 
     def _win(self, call: _Call, deadline: int) -> None:
         tries = 0
@@ -274,7 +290,8 @@ class BackupLock:
                 self.terms, outcome, at=at, deadline=deadline, tries=tries, jitter=self._jitter()
             )
             if again is None or outcome.left:
-                raise self._refusal(outcome, at, left_until)
+                cause = call.lease.cause or (call.lease.removal if outcome.left else None)
+                raise self._refusal(outcome, at, left_until).because(cause)
             self._clock.sleep(again - at, call.cancel)
             with self._guard:
                 if not call.cancel.is_set():
@@ -291,7 +308,8 @@ class BackupLock:
         with self._guard:
             self._heed(call, None)
             call.share = Share(Holding(call.lease, self._scheduler or shared_keeper(), what))
-            self._held, self._calling = call.share, None
+            self._held = self._last = call.share
+            self._calling = None
 
     def _undo(self, call: _Call, error: BaseException) -> None:
         """After a failed or interrupted call: nothing is kept that nobody knows of."""
@@ -299,7 +317,7 @@ class BackupLock:
             if self._calling is call:
                 self._calling = None
             if call.share is not None and self._held is call.share:
-                self._held = None
+                self._held = self._last = None
         if call.share is not None:
             with contextlib.suppress(RuntimeError):
                 try:

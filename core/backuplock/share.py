@@ -143,8 +143,13 @@ class Share:
             self.check()
             return Share(self._holding)
 
+    @property
+    def renewals(self) -> int:
+        """How many renewals the store has confirmed, of all references together; readable after release."""
+        return self._holding.lease.renewals
+
     def certificate(self) -> Certificate:
-        """What can be said of exclusivity so far."""
+        """What can be said of exclusivity so far; final with the last reference, and readable after it."""
         return ELSEWHERE if self._holding.elsewhere else self._holding.lease.certificate()
 
     def release(self) -> Certificate:
@@ -197,7 +202,7 @@ class Share:
             f"{self._holding.what} is lost ({loss.reason}): {loss.detail}",
             advice="stop the work under it",
             loss=loss,
-        )
+        ).because(self._holding.lease.cause)
 
     def _left_behind(self, outcome: Outcome, certificate: Certificate) -> LeftBehind:
         now = self._holding.lease.lease_clock.now()
@@ -207,7 +212,7 @@ class Share:
             advice=f"it keeps the other type out for {left:.0f} s at most, then remove it",
             left_for=left,
             certificate=certificate,
-        )
+        ).because(self._holding.lease.removal)
 
 
 def leave_block(share: Share, error: BaseException | None) -> None:

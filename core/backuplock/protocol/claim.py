@@ -32,6 +32,7 @@ class Terms:
         conditional: the store honours `if_match` on writes, proved.
         closing_look: look once more before a held lock is removed, so that the certificate covers its end.
         caveat: why no certificate on this store can be "proven" (its listings lag, say); empty if it can.
+        limits: what even a "proven" certificate on this store does not cover.
     """
 
     timing: Timing = LONGHORN
@@ -46,6 +47,7 @@ class Terms:
     conditional: bool = False
     closing_look: bool = True
     caveat: str = ""
+    limits: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.margin < self.timing.duration_ns:
@@ -142,10 +144,18 @@ class Proof(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Whether the lease was ours alone while it lasted; `reason` is empty for `PROVEN` only."""
+    """Whether the lease was ours alone while it lasted; `reason` is empty for `PROVEN` only.
+
+    `caveats` are what could not have shown on this store, whatever `proof` says; to be told along with it.
+    """
 
     proof: Proof
     reason: str = ""
+    caveats: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        told = f"{self.proof}: {self.reason}" if self.reason else str(self.proof)
+        return f"{told} (but {'; '.join(self.caveats)})" if self.caveats else told
 
 
 class Result(enum.StrEnum):

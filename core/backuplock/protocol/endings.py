@@ -19,12 +19,13 @@ from backuplock.protocol.claim import (
 
 def certificate(claim: Claim) -> Certificate:
     """What can be said of exclusivity so far; meaningful once the lease was won."""
+    limits = claim.terms.limits
     if claim.loss is not None and claim.loss.reason is LossReason.CONFLICT:
-        return Certificate(Proof.VIOLATED, claim.loss.detail)
+        return Certificate(Proof.VIOLATED, claim.loss.detail, limits)
     if claim.loss is not None:
-        return Certificate(Proof.NOT_PROVEN, claim.loss.detail)
+        return Certificate(Proof.NOT_PROVEN, claim.loss.detail, limits)
     reason = claim.doubt or claim.terms.caveat
-    return Certificate(Proof.NOT_PROVEN if reason else Proof.PROVEN, reason)
+    return Certificate(Proof.NOT_PROVEN if reason else Proof.PROVEN, reason, limits)
 
 
 def refuse(claim: Claim, blockers: tuple[Blocker, ...]) -> Claim:

@@ -5,8 +5,9 @@ For the clocks see `backuplock.protocol.claim`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from backuplock.errors import BackupLockError
 from backuplock.model import Flaw, LockFile
 from backuplock.protocol.claim import Outcome
 from backuplock.rules import Contender, contender
@@ -55,7 +56,8 @@ class Saw:
     (unchanged versions may come from memory; a file that vanished before it was read is left out).
 
     `own` is None if the listing lacks our record. `lead`: how far lease time has been pushed ahead of
-    the monotonic clock by steps of the wall clock so far; others are judged without it.
+    the monotonic clock by steps of the wall clock so far; others are judged without it. `error`: why a
+    file could not be read, for people; it decides nothing.
     """
 
     began: int
@@ -64,6 +66,7 @@ class Saw:
     others: tuple[Seen, ...] = ()
     store_now: int | None = None
     lead: int = 0
+    error: BackupLockError | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class Failed:
         conflict: a conditional write found another version; with a client that repeats requests by
             itself, that version may be our own.
         final: asking again will not help (access denied).
+        error: what was raised, for people; it decides nothing.
     """
 
     began: int
@@ -90,6 +94,7 @@ class Failed:
     ambiguous: bool = True
     conflict: bool = False
     final: bool = False
+    error: BackupLockError | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
