@@ -87,10 +87,13 @@ def _stop(node: Node, life: Liveness, now: Span) -> tuple[Act, ...]:
 def _remove(node: Node, life: Liveness, now: Span) -> Act:
     if node.state is State.STALE and life.life is Life.STALE:
         return Act("remove_file", "no", "harmless tidying: it is in nobody's way any more")
-    if node.lock.flaw is not None:
+    if node.lock.flaw is Flaw.UNDECODABLE:
         return Act(
             "remove_file", "yes", "it is no lock to Longhorn; find out who wrote it before it is removed"
         )
+    if node.lock.flaw is not None:
+        text = "not before it is known what it says: Longhorn may read it, and it may be a live lock"
+        return Act("remove_file", "perhaps", text)
     if life.life is Life.LIVE and node.lock.record is not None and node.lock.record.acquired:
         text = (
             "do not: the holder is alive, works on without protection and writes it anew within 60 seconds; "

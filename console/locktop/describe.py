@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backuplock.clock import Span
-from backuplock.model import Flaw, LockFile, Operation
+from backuplock.model import LockFile, Operation
 from backuplock.rules import State, judge_as_longhorn, verdict
 from locktop.format import (
     Glyphs,
@@ -92,12 +92,12 @@ def longhorn_differs(row: Row, view: View) -> list[Part]:
         return []
     theirs = judge_as_longhorn(row.volume.locks, view.local_now_ns)[row.key]
     ours = row.standing
+    if theirs.may_stop:
+        return [("may read this file where we do not, and skips what it cannot read: unknown", "late")]
     if bool(theirs.stops) == bool(ours.stops):
         return []
     if theirs.stops:
         return [("still counts this lock, for by this machine's clock it has not ended", "late")]
-    if row.lock.flaw is Flaw.UNREADABLE:
-        return [("skips what it cannot read: it would go ahead beside this lock", "late")]
     if row.lock.flaw is not None:
         return [("ignores this file, for it cannot decode it; we count it until its lease has ended", "late")]
     return [("ignores this lock, for by this machine's clock it has ended", "late")]

@@ -62,6 +62,7 @@ def report(complaint: Complaint, inquiry: Inquiry | None, problem: str = "") -> 
     tree = inquiry.tree
     ours = {key for one in operations for key in tree.verdict(one).blockers}
     theirs = {key for one in operations for key in tree.longhorn(one).blockers}
+    doubtful = {key for one in operations for key in tree.longhorn(one).doubtful}
     ignored = tuple(
         node
         for node in tree.nodes
@@ -73,7 +74,7 @@ def report(complaint: Complaint, inquiry: Inquiry | None, problem: str = "") -> 
         complaint,
         inquiry,
         operations,
-        _outcome(inquiry, in_the_way, ours & theirs),
+        _outcome(inquiry, in_the_way, ours & theirs - doubtful),
         blockers=tuple(
             Blocker(node, acts(node, inquiry.lives[node.lock.key], inquiry.now)) for node in in_the_way
         ),

@@ -2,7 +2,8 @@
 
 Everything is answered twice. *Ours* fails closed and judges age on the store's clock, an interval: where
 it spans a limit the answer is "unknown". *Longhorn's* is what its own code makes of the same files with
-its own local clock: what it cannot decode or read it skips.
+its own local clock: what it cannot decode it skips, and what we did not read (a file too large, a link, one
+that we were not given) it may well read, so that what it makes of that is "unknown" too.
 
 Source: Longhorn backupstore `lock.go` (1.1.0 to 1.12.1); cases in `tests/vectors/decisions.jsonl`.
 """
@@ -75,6 +76,7 @@ class Standing:
         place: 1 for the first in the order; None for a file that takes no place (no record).
         expired: true, false, or None where it cannot be told.
         stops: operations that a newcomer could not start now because of this file.
+        may_stop: further ones that it may or may not stop, for what this reading finds in it is unknown.
         blocks: keys of waiting locks in the same volume that this file keeps from being granted.
         blocked_by: the reverse, for a waiting lock.
         clashes: keys of acquired locks of another type while this one is acquired too: exclusion failed.
@@ -85,6 +87,7 @@ class Standing:
     place: int | None
     expired: bool | None
     stops: frozenset[Operation] = frozenset()
+    may_stop: frozenset[Operation] = frozenset()
     blocks: tuple[str, ...] = ()
     blocked_by: tuple[str, ...] = ()
     clashes: tuple[str, ...] = ()
@@ -96,13 +99,15 @@ class Verdict:
     """What an operation meets that asks now: granted (None: cannot be told), by whom blocked, until when.
 
     `until_ns` is the earliest store time at which the last blocker ends by itself, if its holder dies now;
-    None if nothing blocks or no such time is known.
+    None if nothing blocks or no such time is known. `doubtful` are those of the blockers of which it cannot
+    be told whether they count.
     """
 
     operation: Operation
     granted: bool | None
     blockers: tuple[str, ...] = ()
     until_ns: int | None = None
+    doubtful: tuple[str, ...] = ()
 
 
 def expired(modified_ns: int, now: Span, timing: Timing = LONGHORN) -> bool | None:
@@ -166,18 +171,19 @@ def judge(locks: Sequence[LockFile], now: Span, timing: Timing = LONGHORN) -> di
     A file without a record counts against everybody until its lease would have ended; one whose content
     the store did not give counts without a known end.
     """
-    return _judge(locks, lambda lock: _dead_for_us(lock, now, timing), timing, skip_flawed=False)
+    return _judge(locks, lambda lock: _dead_for_us(lock, now, timing), timing, frozenset())
 
 
 def judge_as_longhorn(
     locks: Sequence[LockFile], local_now_ns: int, timing: Timing = LONGHORN
 ) -> dict[str, Standing]:
-    """Longhorn's reading of the same locks on a machine whose clock says `local_now_ns`."""
+    """Longhorn's reading of the same locks on a machine whose clock says `local_now_ns`.
 
-    def dead(lock: LockFile) -> bool:
-        return lock.modified_ns is None or local_now_ns - lock.modified_ns > timing.duration_ns
-
-    return _judge(locks, dead, timing, skip_flawed=True)
+    It knows no cap, follows links and may be let in where we are not: a file that has no record here for
+    such a reason stops nobody surely (`stops`) and everybody perhaps (`may_stop`).
+    """
+    flawed = frozenset(lock.key for lock in locks if contender(lock) is None)
+    return _judge(locks, lambda lock: _dead_for_longhorn(lock, local_now_ns, timing), timing, flawed)
 
 
 def verdict(locks: Sequence[LockFile], operation: Operation, now: Span, timing: Timing = LONGHORN) -> Verdict:
@@ -194,16 +200,24 @@ def verdict_of_longhorn(
     timing: Timing = LONGHORN,
 ) -> Verdict:
     """What Longhorn would meet if it asked now: its own file is stamped `store_now_ns`, ages are judged by
-    `local_now_ns`."""
+    `local_now_ns`. Unknown if only files are in the way of which we do not know what it makes."""
     mine = Contender("", operation.lock_type, False, store_now_ns)
-    blockers = tuple(
-        lock.key
-        for lock in locks
-        if (other := contender(lock)) is not None and not can_acquire(mine, [other], local_now_ns, timing)
+    blockers: list[LockFile] = []
+    doubtful: list[str] = []
+    for lock in locks:
+        other = contender(lock)
+        if other is not None and not can_acquire(mine, [other], local_now_ns, timing):
+            blockers.append(lock)
+        elif _may_count(lock, _dead_for_longhorn(lock, local_now_ns, timing)):
+            blockers.append(lock)
+            doubtful.append(lock.key)
+    if not blockers:
+        return Verdict(operation, True)
+    granted = None if len(doubtful) == len(blockers) else False
+    keys = tuple(lock.key for lock in blockers)
+    return Verdict(
+        operation, granted, keys, _last([_ends(lock, timing) for lock in blockers]), tuple(doubtful)
     )
-    ends = [lock.modified_ns or 0 for lock in locks if lock.key in blockers]
-    until = max(ends) + timing.duration_ns if ends else None
-    return Verdict(operation, not blockers, blockers, until)
 
 
 def _dead_for_us(lock: LockFile, now: Span, timing: Timing) -> bool | None:
@@ -213,16 +227,27 @@ def _dead_for_us(lock: LockFile, now: Span, timing: Timing) -> bool | None:
     return expired(lock.modified_ns, now, timing)
 
 
+def _dead_for_longhorn(lock: LockFile, local_now_ns: int, timing: Timing) -> bool | None:
+    if lock.flaw in (Flaw.UNREADABLE, Flaw.IRREGULAR) or lock.modified_ns is None:
+        # A link's own time is not that of what it leads to.
+        return None
+    return local_now_ns - lock.modified_ns > timing.duration_ns
+
+
+def _may_count(lock: LockFile, dead: bool | None) -> bool:
+    """Whether Longhorn may find a record that counts in a file of which we have none."""
+    return contender(lock) is None and lock.flaw is not Flaw.UNDECODABLE and dead is not True
+
+
 def _judge(
-    locks: Sequence[LockFile], dead_of: _DeadOf, timing: Timing, *, skip_flawed: bool
+    locks: Sequence[LockFile], dead_of: _DeadOf, timing: Timing, skipped: frozenset[str]
 ) -> dict[str, Standing]:
+    """`skipped`: keys of files without a record that surely stop nobody, or of which that is unknown."""
     seen = {lock.key: contender(lock) for lock in locks}
     ranks = {key: (found.rank, key) for key, found in seen.items() if found is not None}
     places = {key: place for place, key in enumerate(sorted(ranks, key=ranks.__getitem__), start=1)}
     dead = {lock.key: dead_of(lock) for lock in locks}
-    counting = [
-        lock for lock in locks if dead[lock.key] is not True and not (skip_flawed and seen[lock.key] is None)
-    ]
+    counting = [lock for lock in locks if dead[lock.key] is not True and lock.key not in skipped]
     blocks: dict[str, list[str]] = {lock.key: [] for lock in locks}
     blocked_by: dict[str, list[str]] = {lock.key: [] for lock in locks}
     clashes: dict[str, list[str]] = {lock.key: [] for lock in locks}
@@ -245,6 +270,11 @@ def _judge(
             place=places.get(lock.key),
             expired=dead[lock.key],
             stops=stopped_by(seen[lock.key]) if lock.key in counted else frozenset(),
+            may_stop=(
+                frozenset(Operation)
+                if lock.key in skipped and _may_count(lock, dead[lock.key])
+                else frozenset()
+            ),
             blocks=tuple(blocks[lock.key]),
             blocked_by=tuple(blocked_by[lock.key]),
             clashes=tuple(clashes[lock.key]),
@@ -292,8 +322,14 @@ def _verdict(locks: Sequence[LockFile], standings: dict[str, Standing], operatio
     blockers = [standings[lock.key] for lock in locks if operation in standings[lock.key].stops]
     if not blockers:
         return Verdict(operation, True)
-    ends = [standing.ends_ns for standing in blockers]
-    until = None if None in ends else max(end for end in ends if end is not None)
     # Only a lock that surely counts is a reason to say no; doubt alone is "unknown".
-    sure = any(standing.expired is False for standing in blockers)
-    return Verdict(operation, False if sure else None, tuple(standing.key for standing in blockers), until)
+    doubtful = tuple(standing.key for standing in blockers if standing.expired is not False)
+    granted = None if len(doubtful) == len(blockers) else False
+    keys = tuple(standing.key for standing in blockers)
+    return Verdict(operation, granted, keys, _last([one.ends_ns for one in blockers]), doubtful)
+
+
+def _last(ends: Sequence[int | None]) -> int | None:
+    """The last of some ends; None if one of them is unknown."""
+    known = [end for end in ends if end is not None]
+    return max(known) if len(known) == len(ends) else None

@@ -65,7 +65,7 @@ class Difference(enum.StrEnum):
     UNDECODABLE = "undecodable"
     """Longhorn ignores it: it cannot decode it."""
     UNREAD = "unread"
-    """We could not read it. Longhorn may; if it cannot either, it ignores it."""
+    """We did not read it. Longhorn may; if it cannot either, it ignores it. What it does is unknown."""
     ENDED_HERE = "ended by the local clock"
     """Longhorn ignores it: by this machine's clock it has expired."""
     COUNTS_HERE = "counts by the local clock"
@@ -78,7 +78,8 @@ class Edge:
 
     `sure` is false where it cannot be told whether the blocker has expired. `ends_ns` is the store time at
     which it ends by itself if the blocker is not refreshed again; a release ends it sooner. None: unknown.
-    `longhorn` is whether Longhorn, by this machine's clock, sees the edge too.
+    `longhorn` is whether Longhorn, by this machine's clock, sees the edge too; None: unknown, for it may
+    read a file that we do not.
     """
 
     blocker: str
@@ -86,7 +87,7 @@ class Edge:
     rule: Rule
     sure: bool
     ends_ns: int | None
-    longhorn: bool
+    longhorn: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,8 @@ class Tree:
 def tree_of(view: VolumeView, now: Span, *, local_now_ns: int, timing: Timing = LONGHORN) -> Tree:
     """The tree of one volume at the store time `now`; `local_now_ns` is this machine's wall clock.
 
-    A volume that could not be read (`view.problem`) gives verdicts of None: nothing is proved free.
+    A volume that could not be read (`view.problem`) gives verdicts of None, Longhorn's as well as ours:
+    nothing is proved free.
     """
     ours = judge(view.locks, now, timing)
     theirs = judge_as_longhorn(view.locks, local_now_ns, timing)
@@ -169,10 +171,15 @@ def tree_of(view: VolumeView, now: Span, *, local_now_ns: int, timing: Timing = 
         _nodes={node.lock.key: node for node in nodes},
         _into=_grouped(edges, lambda edge: edge.blocked),
         _out_of=_grouped(edges, lambda edge: edge.blocker),
-        verdicts=tuple(_verdict(view, operation, now, timing) for operation in Operation),
+        verdicts=tuple(
+            _unless_unread(view, verdict(view.locks, operation, now, timing)) for operation in Operation
+        ),
         longhorns=tuple(
-            verdict_of_longhorn(
-                view.locks, operation, store_now_ns=now.middle, local_now_ns=local_now_ns, timing=timing
+            _unless_unread(
+                view,
+                verdict_of_longhorn(
+                    view.locks, operation, store_now_ns=now.middle, local_now_ns=local_now_ns, timing=timing
+                ),
             )
             for operation in Operation
         ),
@@ -197,11 +204,9 @@ def _grouped(edges: Iterable[Edge], by: Callable[[Edge], str]) -> dict[str, tupl
     return {key: tuple(group) for key, group in found.items()}
 
 
-def _verdict(view: VolumeView, operation: Operation, now: Span, timing: Timing) -> Verdict:
-    found = verdict(view.locks, operation, now, timing)
-    if view.problem and found.granted:
-        return Verdict(operation, None)
-    return found
+def _unless_unread(view: VolumeView, found: Verdict) -> Verdict:
+    """A verdict that is not taken for free if the volume, or a part of it, could not be read."""
+    return Verdict(found.operation, None) if view.problem and found.granted else found
 
 
 def _edges(
@@ -224,11 +229,16 @@ def _edges(
                     rule=rule or rule_between(seen[blocker], seen[lock.key]),
                     sure=ours[blocker].expired is False and standing.expired is False,
                     ends_ns=ours[blocker].ends_ns,
-                    longhorn=blocker in longhorns,
+                    longhorn=blocker in longhorns or _perhaps(theirs[blocker], theirs[lock.key]),
                 )
                 for blocker in blockers
             )
     return found
+
+
+def _perhaps(blocker: Standing, blocked: Standing) -> bool | None:
+    """Whether Longhorn may see an edge that it does not surely see: false or None."""
+    return None if blocker.may_stop and blocked.expired is not True else False
 
 
 def _before(key: str, others: tuple[str, ...], ours: Mapping[str, Standing]) -> tuple[str, ...]:
@@ -255,7 +265,7 @@ def _fate(lock: LockFile, mine: Standing, ours: Mapping[str, Standing]) -> Fate:
 def _difference(lock: LockFile, ours: Standing, theirs: Standing) -> Difference | None:
     if lock.flaw is Flaw.UNDECODABLE:
         return Difference.UNDECODABLE if ours.stops else None
-    if lock.flaw is not None:
+    if theirs.may_stop or (lock.flaw is not None and ours.stops):
         return Difference.UNREAD
     if ours.expired is True and theirs.expired is False:
         return Difference.COUNTS_HERE

@@ -147,6 +147,12 @@ def test_where_longhorn_sees_it_otherwise(desk: Desk) -> None:
     assert too_large["longhorn"] == {"unknown": "Longhorn may read this (too large)"}
 
 
+def test_longhorn_may_be_told_nothing_of_a_large_file_that_has_expired(desk: Desk) -> None:
+    desk.put(Lock("pvc-b", "lock-1", raw=b" " * 70_000))
+    desk.clock.advance(400 * SECOND)
+    assert json_.document(desk.board())["locks"][0]["longhorn"] == {}
+
+
 def test_a_fast_local_clock_ignores_a_live_lock(desk: Desk) -> None:
     lock = Lock("pvc-a", "lock-1")
     desk.put(lock)

@@ -151,6 +151,40 @@ def test_an_unreadable_file_stops_us_without_a_known_end() -> None:
     assert (answer.granted, answer.until_ns) == (None, None)
 
 
+@pytest.mark.parametrize("flaw", [Flaw.TOO_LARGE, Flaw.IRREGULAR, Flaw.UNREADABLE])
+def test_what_longhorn_makes_of_a_file_we_do_not_read_is_unknown(flaw: Flaw) -> None:
+    """It has no cap, follows links, and may be let in where we are not."""
+    file = lock("aa", flaw=flaw, age=10)
+    theirs = judge_as_longhorn([file], NOW)[file.key]
+    assert (theirs.stops, theirs.may_stop) == (frozenset(), ALL)
+    found = verdict_of_longhorn([file], Operation.BACKUP, store_now_ns=NOW, local_now_ns=NOW)
+    assert (found.granted, found.blockers, found.doubtful) == (None, (file.key,), (file.key,))
+    assert judge([file], AT)[file.key].may_stop == frozenset()
+
+
+def test_a_sure_blocker_beside_one_in_doubt_is_a_refusal() -> None:
+    held, large = lock("aa", 2), lock("bb", flaw=Flaw.TOO_LARGE)
+    found = verdict_of_longhorn([held, large], Operation.BACKUP, store_now_ns=NOW, local_now_ns=NOW)
+    assert (found.granted, found.doubtful) == (False, (large.key,))
+    assert set(found.blockers) == {held.key, large.key}
+    assert found.until_ns == NOW + 145 * SECOND
+
+
+def test_a_large_file_has_a_time_of_its_own_and_a_link_has_not() -> None:
+    """Longhorn would find the large file expired, whatever it says; a link leads to another file."""
+    large, link = lock("aa", flaw=Flaw.TOO_LARGE, age=200), lock("bb", flaw=Flaw.IRREGULAR, age=200)
+    theirs = judge_as_longhorn([large, link], NOW)
+    assert (theirs[large.key].expired, theirs[large.key].may_stop) == (True, frozenset())
+    assert (theirs[link.key].expired, theirs[link.key].may_stop) == (None, ALL)
+
+
+def test_our_doubts_are_told_apart_from_what_surely_counts() -> None:
+    doubt = Span(NOW - 40 * SECOND, NOW + 40 * SECOND)
+    sure, unsure = lock("aa", 2, age=20), lock("bb", 2, age=140)
+    found = verdict([sure, unsure], Operation.BACKUP, doubt)
+    assert (found.granted, found.doubtful) == (False, (unsure.key,))
+
+
 def test_two_types_active_at_once_are_a_clash() -> None:
     one, other = lock("aa", 1), lock("bb", 2)
     seen = judge([one, other], AT)

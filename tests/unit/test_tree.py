@@ -119,19 +119,47 @@ def test_numbers_follow_the_stores_order_and_unreadable_come_last() -> None:
     [
         (lock(flaw=Flaw.UNDECODABLE), 0, Difference.UNDECODABLE, True),
         (lock(flaw=Flaw.UNDECODABLE, age=400), 0, None, True),
-        (lock(flaw=Flaw.UNREADABLE), 0, Difference.UNREAD, True),
+        (lock(flaw=Flaw.UNREADABLE), 0, Difference.UNREAD, None),
+        (lock(flaw=Flaw.TOO_LARGE), 0, Difference.UNREAD, None),
+        (lock(flaw=Flaw.TOO_LARGE, age=400), 0, None, True),
+        (lock(flaw=Flaw.IRREGULAR), 0, Difference.UNREAD, None),
+        (lock(flaw=Flaw.IRREGULAR, age=400), 0, Difference.UNREAD, None),
         (lock(age=100), 100, Difference.ENDED_HERE, True),
         (lock(age=200), -100, Difference.COUNTS_HERE, False),
         (lock(age=20), 1, None, False),
     ],
-    ids=["undecodable", "undecodable-old", "unreadable", "local-ahead", "local-behind", "same"],
+    ids=[
+        "undecodable",
+        "undecodable-old",
+        "unreadable",
+        "large",
+        "large-old",
+        "link",
+        "link-old",
+        "local-ahead",
+        "local-behind",
+        "same",
+    ],
 )
 def test_where_longhorn_differs(
-    made: LockFile, local: float, difference: Difference | None, granted: bool
+    made: LockFile, local: float, difference: Difference | None, granted: bool | None
 ) -> None:
     found = tree(made, local=local)
     assert found.nodes[0].difference is difference
     assert found.longhorn(Operation.DELETE).granted is granted
+
+
+@pytest.mark.parametrize(
+    ("flaw", "longhorn"), [(Flaw.UNDECODABLE, False), (Flaw.TOO_LARGE, None), (Flaw.IRREGULAR, None)]
+)
+def test_whether_longhorn_sees_an_edge_may_be_unknown(flaw: Flaw, longhorn: bool | None) -> None:
+    found = tree(lock(A, flaw=flaw), lock(B, 2, acquired=False, age=3))
+    (edge,) = found.edges
+    assert (edge.rule, edge.longhorn) == (Rule.UNREAD, longhorn)
+
+
+def test_nor_does_longhorn_find_a_volume_free_that_could_not_be_listed() -> None:
+    assert [one.granted for one in tree(problem="denied").longhorns] == [None, None, None]
 
 
 def test_an_error_bar_over_the_limit_is_unknown() -> None:

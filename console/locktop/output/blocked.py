@@ -180,9 +180,11 @@ def _line(one: Blockage, verdicts: list[Verdict]) -> Line:
     waiting = {node.lock.key for verdict in verdicts for node in one.waiting(verdict.operation)}
     if waiting:
         parts.append((f"; {plural(len(waiting), 'request waits', 'requests wait')}", "waiting"))
-    if one.tree.longhorn(first.operation).granted is not first.granted:
-        theirs = "grant it" if one.tree.longhorn(first.operation).granted else "refuse it"
-        parts.append((f"; Longhorn itself would {theirs}", "late"))
+    theirs = one.tree.longhorn(first.operation).granted
+    if theirs is None and first.granted is not None:
+        parts.append(("; what Longhorn itself would do is unknown", "unsure"))
+    elif theirs is not first.granted:
+        parts.append((f"; Longhorn itself would {'grant' if theirs else 'refuse'} it", "late"))
     return parts
 
 

@@ -86,9 +86,9 @@ def differences(one: Held) -> dict[str, object]:
     told, for we did not read what it would.
     """
     ours, theirs, flaw = one.ours, one.longhorns, one.lock.flaw
-    if flaw is not None and flaw is not Flaw.UNDECODABLE:
+    if theirs.may_stop:
         # It has no size limit, follows links, and may be let in where we are not.
-        return {"unknown": f"Longhorn may read this ({flaw.value})"}
+        return {"unknown": f"Longhorn may read this ({flaw.value if flaw else 'it has no time'})"}
     found: dict[str, object] = {}
     if flaw is Flaw.UNDECODABLE:
         found["ignored"] = f"Longhorn skips this ({flaw.value})"

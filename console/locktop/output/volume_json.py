@@ -19,7 +19,8 @@ locks           in the order in which the store ranks them, those without a reco
                 difference  null, or how Longhorn by this machine's clock sees it otherwise
                 raw         with -v: the body, bytes that are not UTF-8 as U+FFFD
 edges           who blocks whom: blocker, blocked (keys), rule (acquired, time, name, unread, clash), sure,
-                ends_at (if the blocker is not refreshed; null: unknown), longhorn (whether it sees it so too)
+                ends_at (if the blocker is not refreshed; null: unknown), longhorn (whether it sees it so too;
+                null: unknown, for it may read a file that we do not)
 verdicts        for each operation: operation, result (granted, blocked, unknown), blockers (keys), until (the
                 earliest end if all holders died now; null: none is known), longhorn (result, blockers)
 findings        mark (known, likely, unknown), topic, lock (key or ""), text, operation (or null), since

@@ -35,7 +35,7 @@ FATE_WORDS = {
 }
 DIFFERENCE_WORDS = {
     Difference.UNDECODABLE: "Longhorn ignores this: it cannot decode it",
-    Difference.UNREAD: "Longhorn ignores this if it cannot read it either",
+    Difference.UNREAD: "what Longhorn makes of this is unknown: it may read it, and ignores it if it cannot",
     Difference.ENDED_HERE: "Longhorn ignores this: by this machine's clock it has ended",
     Difference.COUNTS_HERE: "Longhorn still counts this: by this machine's clock it has not ended",
 }
@@ -117,6 +117,8 @@ def longhorn_parts(tree: Tree, found: Verdict) -> list[Part]:
     theirs = tree.longhorn(found.operation)
     if found.granted is theirs.granted:
         return []
+    if theirs.granted is None:
+        return [(" (what Longhorn itself would meet is unknown)", "unsure")]
     words = "granted" if theirs.granted else f"refused because of {by_numbers(tree, theirs.blockers)}"
     return [(f" (Longhorn itself would be {words})", "late")]
 
@@ -142,7 +144,9 @@ def edge_parts(tree: Tree, edge: Edge) -> list[Part]:
     parts: list[Part] = [(blocked, tone), (f": {_RULE_WORDS[edge.rule].format(number)}", "text")]
     if edge.rule is not Rule.CLASH and edge.ends_ns is not None:
         parts.append((f"; ends by itself at {until_words(edge.ends_ns, tree.now)}", "dim"))
-    if not edge.longhorn:
+    if edge.longhorn is None:
+        parts.append(("; whether Longhorn sees it so is unknown", "unsure"))
+    elif not edge.longhorn:
         parts.append(("; Longhorn does not see it so", "late"))
     return parts
 
