@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -205,8 +203,8 @@ class LocktopApp(ContainedApp, inherit_bindings=False):
 def run(session: Session, *, read_only: bool = True, ascii_only: bool = False, mouse: bool = True) -> int:
     """Show the console until a person leaves it; the exit code of the process.
 
-    An error that nobody foresaw is raised here, once the terminal is as it was. If a request to the store
-    still hangs by then, the process ends here with the same code.
+    An error that nobody foresaw is raised here, once the terminal is as it was. A request to the store that
+    still hangs by then keeps nobody: its thread is a daemon.
     """
     app = LocktopApp(session, read_only=read_only, ascii_only=ascii_only, handle_signals=True)
     try:
@@ -215,9 +213,4 @@ def run(session: Session, *, read_only: bool = True, ascii_only: bool = False, m
         session.close()
     if app.crash is not None:
         raise app.crash
-    if session.abandoned:
-        # The interpreter would wait for the threads of the sweep, and those for a store that is gone.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(app.return_code or 0)
     return app.return_code or 0

@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `locktop` with the given arguments (the process's own by default); the result is its exit code."""
     code = _guarded(sys.argv[1:] if argv is None else list(argv))
     if argv is None and threading.active_count() > 1:
-        # A thread that hangs in a dead mount cannot be ended, and would keep the interpreter from ending.
+        # What was left to a store that hangs was told; the library would try it again at exit, for 15 s.
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.flush()
         os._exit(code)

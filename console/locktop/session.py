@@ -119,9 +119,6 @@ class Session:
         self.url = printable(url)
         self.clock: Clock = clock or SystemClock()
         self.board: Board | None = None
-        self.abandoned = False
-        """Set by `close` when a request still hung: only `os._exit` ends the process then, for the
-        interpreter waits for the threads of the sweep."""
         self._open = open_store
         self._interval_ns = nanoseconds(interval_s)
         self._clock_error_ns = nanoseconds(clock_error_s)
@@ -196,7 +193,6 @@ class Session:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(wait_s)
-            self.abandoned = self._thread.is_alive()
 
     # -- the thread
 

@@ -10,11 +10,11 @@ import statistics
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from backuplock import layout
 from backuplock.clock import SECOND, Clock, Observation, StoreClock, SystemClock, assumed, observe
+from backuplock.crew import Crew
 from backuplock.errors import StoreError, Unreachable
 from backuplock.evidence import volume_names
 from backuplock.model import Leftover, LockFile, Snapshot, VolumeNames, VolumeView
@@ -29,6 +29,9 @@ ASSUMED_ERROR_NS = 900 * SECOND
 
 GIVE_UP_AFTER = 8
 """Failures to reach the store in a row that end the sweep: a dead store is one fact, not 256."""
+
+_HEED_S = 0.1
+"""How often it is asked whether the sweep is to stop while no answer comes."""
 
 VOLUME_CFG_CAP = 256 * 1024
 
@@ -65,7 +68,8 @@ def sweep(
             they were are not read again, and what was known of the store's clock is narrowed further.
         clock_error_ns: what to assume of the store's clock while it has said nothing, see `assumed`.
         progress: called from this thread now and then while the sweep runs.
-        stop: set it from another thread to end the sweep with `Cancelled`.
+        stop: set it from another thread to end the sweep with `Cancelled`, soon: a request that hangs is
+            left behind, and may go on for as long as the store lets it.
         all_names: read the names people know of volumes without locks too, one more request each.
 
     Raises:
@@ -148,12 +152,8 @@ class _Walk:
         volumes: list[VolumeView] = []
         problems: list[str] = []
         tasks = tuple(self._first_level(name) for name in root.folders if layout.is_shard(name))
-        with ThreadPoolExecutor(workers, thread_name_prefix="sweep") as pool:
-            try:
-                self._drain(pool, tasks, volumes, problems)
-            except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
+        with Crew[_Found](workers, "sweep") as crew:
+            self._drain(crew, tasks, volumes, problems)
         return self._snapshot(began, volumes, problems, clock_error_ns, present=present)
 
     def look(self, volume: str, folder: str, clock_error_ns: int) -> Snapshot:
@@ -166,22 +166,20 @@ class _Walk:
 
     def _drain(
         self,
-        pool: ThreadPoolExecutor,
+        crew: Crew[_Found],
         tasks: tuple[_Task, ...],
         volumes: list[VolumeView],
         problems: list[str],
     ) -> None:
         waiting: deque[_Task] = deque(tasks)
-        running: set[Future[_Found]] = set()
         known = failed_in_row = 0
-        while waiting or running:
+        while waiting or crew.busy:
             if self._stop.is_set():
                 raise Cancelled
-            while waiting and len(running) < 4 * WORKERS:
-                running.add(pool.submit(waiting.popleft()))
-            done, running = wait(running, timeout=0.25, return_when=FIRST_COMPLETED)
-            for future in done:
-                found = future.result()
+            while waiting and crew.busy < 4 * WORKERS:
+                crew.give(waiting.popleft())
+            done = crew.take(_HEED_S)
+            for found in done:
                 # Depth first: a volume that was found is finished before the next folder is opened.
                 waiting.extendleft(found.tasks)
                 known += found.new_volumes

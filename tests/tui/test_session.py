@@ -246,7 +246,8 @@ def test_a_store_that_hangs_does_not_keep_anybody(scene: Scene) -> None:
     assert hung.wait(WAIT)
     assert session.sweeping_since_mono_ns == scene.clock.mono_ns()
     session.close(wait_s=0.05)
-    assert session.abandoned
+    assert session._thread.is_alive(), "the request hangs, and is not waited for"
+    assert session._thread.daemon
     let_go.set()
     session._thread.join(WAIT)
     assert heard == [], "nothing is told after the end"

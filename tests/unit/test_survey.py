@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -16,8 +18,9 @@ from backuplock.errors import Denied, StoreError, Unreachable
 from backuplock.model import Flaw, LockRecord
 from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Listing, Version
 from backuplock.stores.memory import MemoryStore
-from backuplock.survey import GIVE_UP_AFTER, Cancelled, Progress, sweep
+from backuplock.survey import GIVE_UP_AFTER, WORKERS, Cancelled, Progress, sweep
 from backuplock.wire import encode
+from harness.running import environ
 
 
 class Watched:
@@ -218,6 +221,71 @@ def test_progress_and_stop(memory: MemoryStore, clock: ManualClock) -> None:
     stop.set()
     with pytest.raises(Cancelled):
         sweep(memory, clock=clock, stop=stop)
+
+
+def test_a_sweep_that_is_stopped_leaves_a_request_that_hangs(memory: MemoryStore, clock: ManualClock) -> None:
+    for number in range(50):
+        put_lock(memory, f"pvc-{number}", f"lock-{number:016x}")
+    watched, hung, let_go, stop = Watched(memory), threading.Event(), threading.Event(), threading.Event()
+
+    def hang(verb: str, key: str) -> None:
+        if verb == "read":
+            hung.set()
+            assert let_go.wait(60)
+
+    watched.fail = hang
+    ended: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            sweep(watched, clock=clock, stop=stop)
+        except Cancelled as error:
+            ended.append(error)
+
+    sweeping = threading.Thread(target=run, daemon=True)
+    sweeping.start()
+    assert hung.wait(60)
+    stop.set()
+    sweeping.join(30)
+    let_go.set()
+    assert len(ended) == 1, "it waited for the request"
+    for thread in threading.enumerate():
+        if thread.name.startswith("sweep-"):
+            thread.join(60)
+    # What was under way is finished: a lock, and the names of its volume.
+    assert watched.asked["read"] <= 2 * WORKERS
+
+
+SCRIPT = """
+import threading
+from backuplock.clock import ManualClock
+from backuplock.errors import StoreError
+from backuplock.stores.memory import MemoryStore
+from backuplock.survey import Cancelled, sweep
+
+class Hanging(MemoryStore):
+    def list(self, folder):
+        if folder.endswith("/locks"):
+            hung.set()
+            threading.Event().wait()
+        return super().list(folder)
+
+hung, stop = threading.Event(), threading.Event()
+store = Hanging()
+store.plant("backupstore/volumes/97/d4/v/locks/lock-1.lck", b"{}", 0)
+threading.Thread(target=lambda: (hung.wait(), stop.set()), daemon=True).start()
+try:
+    sweep(store, stop=stop)
+except Cancelled:
+    print("cancelled")
+"""
+
+
+def test_nor_does_it_keep_the_process_from_ending() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, env=environ()
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "cancelled\n", "")
 
 
 def test_the_stores_clock_comes_from_the_store(clock: ManualClock) -> None:

@@ -6,15 +6,17 @@ ignores it on DELETE, Swift refuses them.
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from backuplock.crew import Crew
 from backuplock.errors import Conflict, Unreachable, Unsupported
 from backuplock.stores.base import Blob, Version
 
 _RIVALS = 4
+_HEED_S = 0.1
 _WRONG = "0" * 32
 
 
@@ -90,16 +92,21 @@ def _delete_honoured(raw: Raw, key: str, quoted: bool) -> bool:
 def _race_has_one_winner(raw: Raw, key: str) -> bool:
     """Conditions that are checked but not atomically let several of simultaneous creators win."""
 
-    def create(number: int) -> bool:
+    won: list[int] = []
+
+    def create(number: int) -> tuple[int, bool]:
         try:
-            return _done(lambda: raw.put(key, b"%d" % number, None, True))
+            return number, _done(lambda: raw.put(key, b"%d" % number, None, True))
         except Unreachable:
             # A store may answer "conflicting request, try again": nobody has won by that.
-            return False
+            return number, False
 
-    with ThreadPoolExecutor(_RIVALS) as pool:
-        won = list(pool.map(create, range(_RIVALS)))
-    return won.count(True) == 1 and _body(raw, key) == b"%d" % won.index(True)
+    with Crew[tuple[int, bool]](_RIVALS, "probe") as crew:
+        for number in range(_RIVALS):
+            crew.give(functools.partial(create, number))
+        while crew.busy:
+            won += [number for number, first in crew.take(_HEED_S) if first]
+    return len(won) == 1 and _body(raw, key) == b"%d" % won[0]
 
 
 def _done(action: Callable[[], object]) -> bool:
