@@ -1,4 +1,4 @@
-"""What a lock costs: requests, latency, processor time. One table.
+"""What a lock costs: requests, latency, processor time. One table; what it is doing goes to stderr.
 
 cd tests && PYTHONPATH=.:../core python -m benchmarks.lock_costs
 """
@@ -27,8 +27,28 @@ ORIGINAL = "62 PUT, 64 HEAD, 2 LIST"
 """Of one acquire, an hour held, release; from the description of the protocol."""
 
 
+class Progress:
+    """Says what is being measured and how far it is, a line every few seconds at most."""
+
+    def __init__(self, what: str, every_s: float = 5.0) -> None:
+        self._what = what
+        self._every_s = every_s
+        self._began = self._told = time.monotonic()
+        self._say("begins")
+
+    def tell(self, done: float, of: float, unit: str) -> None:
+        """So much of it is done."""
+        if time.monotonic() - self._told >= self._every_s:
+            self._say(f"{done:.0f} of {of:.0f} {unit}")
+
+    def _say(self, how_far: str) -> None:
+        self._told = time.monotonic()
+        print(f"[{self._told - self._began:4.0f} s] {self._what}: {how_far}", file=sys.stderr, flush=True)
+
+
 def requests_of_an_hour() -> Row:
     """Counted by a store, on manual time."""
+    Progress("requests of an hour")
     world = World()
     lock = world.lock()
     lock.acquire()
@@ -45,7 +65,9 @@ def latency(name: str, store: Store, rounds: int) -> Row:
     """Uncontended, turn by turn on the same store."""
     ours: list[float] = []
     theirs: list[float] = []
+    progress = Progress(f"latency, {name}")
     for n in range(rounds):
+        progress.tell(n, rounds, "rounds")
         lock = BackupLock(store, f"pvc-{n}", Operation.BACKUP)
         ours.append(timed(lock.acquire))
         lock.release()
@@ -68,19 +90,23 @@ def show(times: list[float]) -> str:
 def thousand(name: str, store: Store, count: int, seconds: float) -> Row:
     """Processor time of this process while it holds so many locks, with Longhorn's periods."""
     locks = [BackupLock(store, f"pvc-{n}", Operation.BACKUP) for n in range(count)]
-    for lock in locks:
+    progress = Progress(f"{count} locks, {name}")
+    for n, lock in enumerate(locks):
         lock.acquire()
+        progress.tell(n, count, "acquired")
     most = threading.active_count()
     began, spent = time.monotonic(), time.process_time()
     while time.monotonic() - began < seconds:
         time.sleep(0.2)
         most = max(most, threading.active_count())
+        progress.tell(time.monotonic() - began, seconds, "seconds held")
     used = (time.process_time() - spent) / (time.monotonic() - began)
     for lock in locks:
         lock.check()
     kept = min(lock.remaining() for lock in locks)
-    for lock in locks:
+    for n, lock in enumerate(locks):
         lock.release()
+        progress.tell(n, count, "released")
     return (
         f"{count} locks held in one process, {name}",
         f"{used * 100:.1f} % of a core, {most} threads, least time left {kept:.0f} s",
