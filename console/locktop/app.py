@@ -7,6 +7,7 @@ import signal
 from collections.abc import Mapping
 from typing import ClassVar
 
+from textual import events
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -21,6 +22,7 @@ from locktop.picture import Picture
 from locktop.rows import Row
 from locktop.screens.base import Sheet, View
 from locktop.screens.blocked import BlockedScreen
+from locktop.screens.details import DetailsScreen
 from locktop.screens.events import EventsScreen
 from locktop.screens.explain import ExplainScreen
 from locktop.screens.help import HelpScreen
@@ -179,6 +181,20 @@ class LocktopApp(ContainedApp, inherit_bindings=False):
         """Take a pasted message."""
         if not isinstance(self.screen, Sheet | ExplainScreen):
             self.push_screen(ExplainScreen())
+
+    def on_paste(self, event: events.Paste) -> None:
+        """What is pasted into a view is a message that somebody wants explained."""
+        if not isinstance(self.screen, Sheet) and event.text.strip():
+            self.push_screen(ExplainScreen(event.text))
+
+    def open_volume(self, volume: str, lock: str = "") -> None:
+        """Everything about a volume; `lock` is the key of the lock to begin with."""
+        self.push_screen(DetailsScreen(volume, lock))
+
+    def attend(self) -> None:
+        """Have the session look beside the locks of the volume that is on the screen, of none if none is."""
+        views = [screen for screen in self.screen_stack if isinstance(screen, View)]
+        self.session.attend(views[-1].attended if views else None)
 
     def action_redraw(self) -> None:
         """Paint everything again."""

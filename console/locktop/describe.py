@@ -55,6 +55,19 @@ class View:
 
 def describe(row: Row, view: View) -> list[Fact]:
     """The facts about one row, most urgent first."""
+    *facts, advice = describe_alone(row, view)
+    if row.lock is None:
+        return [*facts, advice]
+    beside = [
+        Fact("also here", tuple(_also(row, view))),
+        Fact("Longhorn", tuple(longhorn_differs(row, view))),
+    ]
+    return [*facts, *(fact for fact in beside if fact.parts), advice]
+
+
+def describe_alone(row: Row, view: View) -> list[Fact]:
+    """The same without a look at the other locks of the volume: cheap, however many there are. The advice
+    comes last."""
     if row.lock is None:
         return _unread_volume(row)
     advice = hint(row, row.lock, view.now, view.local_now_ns)
@@ -62,8 +75,6 @@ def describe(row: Row, view: View) -> list[Fact]:
         Fact("state", tuple(_state(row, row.lock, view))),
         Fact("for", ((f"{type_words(row.lock.record)}", "text"), *_whose(row, view))),
         Fact("blocks", tuple(_blocks(row, view))),
-        Fact("also here", tuple(_also(row, view))),
-        Fact("Longhorn", tuple(longhorn_differs(row, view))),
         Fact("hint", ((advice, "strong" if row.clashing else "text"),)),
     ]
     return [fact for fact in facts if fact.parts]

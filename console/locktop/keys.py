@@ -87,16 +87,17 @@ KEYS: tuple[Key, ...] = (
     Key("suspend_process", "ctrl+z", "^z ^l", "suspend, draw anew", "PROGRAM", "app"),
     Key("redraw", "ctrl+l", "^l", "", "", "app"),
     # Details of a volume
-    Key("scroll(1)", "j,down", "j k", "scroll", "MOVE", "details", "scroll", 3),
-    Key("scroll(-1)", "k,up", "k", "", "", "details"),
-    Key("scroll_page(0.5)", "ctrl+d", "^d", "", "", "details"),
+    Key("select(1)", "j,down", "j k", "next, previous lock", "MOVE", "details", "lock", 3),
+    Key("select(-1)", "k,up", "k", "", "", "details"),
+    Key("scroll_page(0.5)", "ctrl+d", "^d ^u", "scroll half a page", "MOVE", "details", "scroll", 4),
     Key("scroll_page(-0.5)", "ctrl+u", "^u", "", "", "details"),
-    Key("scroll_page(1)", "pagedown,ctrl+f,space", "pgdn", "", "", "details"),
+    Key("scroll_page(1)", "pagedown,ctrl+f,space", "pgdn pgup", "scroll a page", "MOVE", "details"),
     Key("scroll_page(-1)", "pageup,ctrl+b", "pgup", "", "", "details"),
-    Key("scroll_to('first')", "g,home", "g", "", "", "details"),
+    Key("scroll_to('first')", "g,home", "g G", "to the top, the end", "MOVE", "details"),
     Key("scroll_to('last')", "G,end", "G", "", "", "details"),
-    Key("copy_key", "y", "y", "copy the lock's key", "VIEW", "details", "copy key", 2),
-    Key("back", "escape,backspace", "esc", "back to the table", "VIEW", "details", "back", 1),
+    Key("copy_key", "y", "y", "copy the lock's key", "VIEW", "details", "copy key", 5),
+    Key("wrap", "w", "w", "the lock's body in full", "VIEW", "details", "wrap", 7),
+    Key("back", "escape,backspace", "esc", "back", "VIEW", "details", "back", 1),
     # Blocked
     # Simulate
     # Events

@@ -143,7 +143,9 @@ async def test_a_volume_that_cannot_be_read_is_never_shown_as_free() -> None:
         await until(pilot, lambda: "nothing to copy" in text(app))
         await pilot.press("enter")
         await pilot.pause()
-        assert "unknown: the volume could not be read" in text(app)
+        assert "unknown: take it for locked" in text(app)
+        assert "backup, restore, delete cannot be told" in text(app)
+        assert "would be granted" not in text(app)
 
 
 async def test_locks_that_cannot_be_read_and_branches_that_cannot_be_listed() -> None:

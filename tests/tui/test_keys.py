@@ -20,12 +20,12 @@ from locktop.screens.locks import LocksScreen
 from locktop.screens.simulate import SimulateScreen
 from locktop.widgets.filter_bar import FilterBar
 from locktop.widgets.panes import Scroller
+from tui import test_details
 from tui.look import console, cursor, lines, shown, table, text, until
 from tui.scene import night
 
 Check = Callable[[LocktopApp, Pilot[int]], Awaitable[None]]
 LOCKS: dict[str, Check] = {}
-DETAILS: dict[str, Check] = {}
 HELP: dict[str, Check] = {}
 
 
@@ -221,43 +221,6 @@ EVERYWHERE = {
 }
 
 
-@on(DETAILS, "escape", "backspace")
-async def _back(app: LocktopApp, pilot: Pilot[int]) -> None:
-    await pilot.press("escape")
-    assert isinstance(app.screen, LocksScreen)
-    await pilot.press("enter", "backspace")
-    assert isinstance(app.screen, LocksScreen)
-
-
-@on(DETAILS, "y")
-async def _copy_in_details(app: LocktopApp, pilot: Pilot[int]) -> None:
-    await pilot.press("y")
-    assert app.clipboard == cursor(app)
-
-
-def _scrolling(keys_: str, moved: Callable[[int, int, int], bool]) -> None:
-    async def check(app: LocktopApp, pilot: Pilot[int]) -> None:
-        sheet = app.screen.query_one(Scroller)
-        most = sheet.max_scroll_y
-        assert most > 2
-        for key in keys_.split(","):
-            sheet.scroll_to(y=2, animate=False, immediate=True)
-            await pilot.pause()
-            await pilot.press(key)
-            await pilot.pause()
-            assert moved(2, sheet.scroll_offset.y, most), key
-
-    DETAILS.update(dict.fromkeys(keys_.split(","), check))
-
-
-_scrolling("j,down", lambda before, after, most: after == before + 1)
-_scrolling("k,up", lambda before, after, most: after == before - 1)
-_scrolling("g,home", lambda before, after, most: after == 0)
-_scrolling("G,end", lambda before, after, most: after == most)
-_scrolling("ctrl+d,pagedown,ctrl+f,space", lambda before, after, most: after > before + 1)
-_scrolling("ctrl+u,pageup,ctrl+b", lambda before, after, most: after == 0)
-
-
 @on(HELP, "escape", "question_mark", "f1", "enter")
 async def _close_help(app: LocktopApp, pilot: Pilot[int]) -> None:
     for key in ("escape", "question_mark", "f1", "enter"):
@@ -291,16 +254,6 @@ async def _fresh(app: LocktopApp, pilot: Pilot[int]) -> None:
 async def test_keys_of_the_table() -> None:
     async with console(night().session()) as (app, pilot):
         for check in dict.fromkeys(LOCKS.values()):
-            await check(app, pilot)
-            await _fresh(app, pilot)
-
-
-async def test_keys_of_the_details() -> None:
-    async with console(night().session(), (80, 16)) as (app, pilot):
-        for check in dict.fromkeys(DETAILS.values()):
-            table(app).move_to(5)
-            await pilot.press("enter")
-            await until(pilot, lambda: isinstance(app.screen, DetailsScreen) and "state" in text(app))
             await check(app, pilot)
             await _fresh(app, pilot)
 
@@ -347,7 +300,7 @@ def test_no_key_goes_untested() -> None:
     # Suspending needs a terminal: tests/tui/test_terminal.py.
     tested = {
         "locks": set(LOCKS),
-        "details": set(DETAILS),
+        "details": set(test_details.KEYS),
         "help": {*HELP, "q"},
         "explain": {"escape"},
         "app": {*EVERYWHERE, "q", "ctrl+q", "ctrl+c", "ctrl+z"},

@@ -51,17 +51,21 @@ _ASCII = _UNICODE | {
 _WIDEST = max(len(kind.value) for kind in EventKind)
 
 
+def symbol(kind: EventKind, glyphs: Glyphs) -> str:
+    """The character that stands for a kind of event."""
+    return (_UNICODE if glyphs is UNICODE else _ASCII)[kind]
+
+
 def line(event: Event, glyphs: Glyphs = ASCII, claim: str = "") -> str:
     """`03:04:06 * acquired         pvc-...  delete  lock-...`, the time by the local clock in UTC."""
-    symbol = (_UNICODE if glyphs is UNICODE else _ASCII)[event.kind]
     kind = "?" if event.type is None else type_label(LockRecord("", event.type, False))
     what = f"{event.kind.value.upper():<{_WIDEST}}"
     inferred = " (inferred)" if event.inferred else ""
     detail = f": {name(event.detail)}" if event.detail else ""
     called = f" ({name(claim)})" if claim else ""
     lock = name(event.key.rpartition("/")[2].removesuffix(".lck"))
-    at = utc_time(event.seen_wall_ns)
-    return f"{at} {symbol} {what}  {name(event.volume)}{called}  {kind:<8}  {lock}{detail}{inferred}"
+    at = f"{utc_time(event.seen_wall_ns)} {symbol(event.kind, glyphs)}"
+    return f"{at} {what}  {name(event.volume)}{called}  {kind:<8}  {lock}{detail}{inferred}"
 
 
 def fields(event: Event) -> dict[str, Any]:

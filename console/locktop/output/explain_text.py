@@ -12,7 +12,7 @@ from locktop.output.paper import Para, blank, labelled, title
 from locktop.output.volume_text import heading, lock_evidence
 from locktop.output.words import glyph, lock_words, state_words
 from locktop.reports import Blocker, Report
-from locktop.rows import Row, board_of
+from locktop.rows import Board, Row, board_of
 
 _WHAT = {
     ComplaintKind.REFUSED: "refused: a lock was not granted, for somebody else's came first",
@@ -39,20 +39,38 @@ _SHOWN = 20
 
 def report_paras(found: Report, glyphs: Glyphs) -> list[Para]:
     """Everything about one complaint."""
-    paras = [title("The message"), *_message(found), blank()]
+    paras = [title("The message"), *message_paras(found), blank()]
     if found.inquiry is None:
-        return [*paras, *_no_picture(found), *_habits(found)]
-    paras += [*heading(found.inquiry, glyphs), blank(), *_answer(found)]
-    board = board_of(found.inquiry.snapshot)
-    view = View(board, found.inquiry.now, found.inquiry.local_now_ns, glyphs)
+        return [*paras, *no_picture_paras(found), *habit_paras(found)]
+    paras += [*heading(found.inquiry, glyphs), blank(), *answer_paras(found)]
+    paras += blocker_paras(found, board_of(found.inquiry.snapshot), glyphs)
+    return [*paras, *bystander_paras(found, glyphs), *habit_paras(found)]
+
+
+def blocker_paras(found: Report, board: Board, glyphs: Glyphs, *, watched: bool = False) -> list[Para]:
+    """Each lock in the way: its state, signs of life, what would help.
+
+    `board` has the rows of its Snapshot; `watched` leaves out the advice to watch, where that is done anyway.
+    """
+    if found.inquiry is None:
+        return []
+    inquiry = found.inquiry
+    view = View(board, inquiry.now, inquiry.local_now_ns, glyphs)
+    paras: list[Para] = []
     for one in found.blockers[:_SHOWN]:
-        paras += [blank(), *_blocker(found.inquiry, one, board.by_key[one.node.lock.key], view)]
+        paras += [blank(), *_blocker(inquiry, one, board.by_key[one.node.lock.key], view)]
+        unseen = not inquiry.lives[one.node.lock.key].condemned_by and not inquiry.watched_ns
+        if unseen and not watched:
+            words = "--watch 70s watches for a refresh, the surest sign of life"
+            paras.append(labelled("", [(words, "dim")]))
+        paras += [labelled("" if at else "what helps", _act(act)) for at, act in enumerate(one.acts)]
     if len(found.blockers) > _SHOWN:
         paras += [blank(), Para([(f"and {len(found.blockers) - _SHOWN:,} more in the way", "late")])]
-    return [*paras, *_others(found, glyphs), *_habits(found)]
+    return paras
 
 
-def _message(found: Report) -> list[Para]:
+def message_paras(found: Report) -> list[Para]:
+    """What the message says: volume, operation, whose file it names."""
     said: Complaint = found.complaint
     volume = name(said.volume)
     if said.volume == layout.BACKING_IMAGE:
@@ -68,7 +86,8 @@ def _message(found: Report) -> list[Para]:
     return paras
 
 
-def _no_picture(found: Report) -> list[Para]:
+def no_picture_paras(found: Report) -> list[Para]:
+    """Why nothing is known of the present."""
     if found.problem:
         return [Para([("NO PICTURE: ", "bad"), (name(found.problem), "text")])]
     advice = "who is in the way now stands in the backup store: name it with -t TARGET or LOCKTOP_TARGET, "
@@ -76,7 +95,8 @@ def _no_picture(found: Report) -> list[Para]:
     return [Para([("Not looked: ", "unsure"), (advice + example, "text")])]
 
 
-def _answer(found: Report) -> list[Para]:
+def answer_paras(found: Report) -> list[Para]:
+    """Whether the operation would be granted now."""
     what = " and ".join(operation.value for operation in found.operations)
     if found.outcome == "free":
         paras = [Para([(f"FREE: {what} would be granted now; retry", "good")])]
@@ -98,11 +118,6 @@ def _blocker(inquiry: Inquiry, one: Blocker, row: Row, view: View) -> list[Para]
     labels = ("state", "blocks", "Longhorn", "hint")
     paras += [labelled(label, told[label]) for label in labels if label in told]
     paras += lock_evidence(inquiry, node, "alive?")
-    if not inquiry.lives[node.lock.key].condemned_by and not inquiry.watched_ns:
-        words = "--watch 70s watches for a refresh, the surest sign of life"
-        paras.append(labelled("", [(words, "dim")]))
-    for at, act in enumerate(one.acts):
-        paras.append(labelled("what helps" if at == 0 else "", _act(act)))
     return paras
 
 
@@ -114,7 +129,7 @@ def _act(act: Act) -> list[Part]:
     ]
 
 
-def _others(found: Report, glyphs: Glyphs) -> list[Para]:
+def bystander_paras(found: Report, glyphs: Glyphs) -> list[Para]:
     """Locks beside the blockers: whoever looks at the folder by hand takes them for the culprit."""
     if found.inquiry is None:
         return []
@@ -132,7 +147,8 @@ def _others(found: Report, glyphs: Glyphs) -> list[Para]:
     return paras
 
 
-def _habits(found: Report) -> list[Para]:
+def habit_paras(found: Report) -> list[Para]:
+    """What Longhorn does after such a refusal."""
     if not found.habits:
         return []
     paras = [blank(), title("What Longhorn does by itself")]

@@ -46,7 +46,7 @@ def volume_paras(inquiry: Inquiry, glyphs: Glyphs, *, verbose: bool = False) -> 
     """Everything about a volume, the verdicts last but one, evidence last; with `verbose` the raw records."""
     tree = inquiry.tree
     paras = [*heading(inquiry, glyphs), blank(), *_list(inquiry, glyphs)]
-    blocking = _tree(tree, glyphs)
+    blocking = tree_paras(tree, glyphs)
     if blocking:
         paras += [blank(), title("Who blocks whom"), *blocking]
     paras += [blank(), title("If an operation started now"), *verdict_paras(tree)]
@@ -67,6 +67,14 @@ def heading(inquiry: Inquiry, glyphs: Glyphs) -> list[Para]:
         Para([(name(view.name) + called, "strong")]),
         labelled("store", [(f"{printable(snapshot.target)}, whose clock {clock}", "dim")]),
     ]
+    return [*paras, *caveats(inquiry)]
+
+
+def caveats(inquiry: Inquiry) -> list[Para]:
+    """What is odd about a volume as a whole, or about the clocks."""
+    view, snapshot = inquiry.view, inquiry.snapshot
+    _, error = snapshot.clock.skew(wall_ns=snapshot.taken_wall_ns, mono_ns=snapshot.ended_mono_ns)
+    paras: list[Para] = []
     if view.problem:
         paras.append(labelled("unread", [(name(view.problem), "bad")]))
     if view.ghost:
@@ -153,7 +161,7 @@ def _row(cells: list[str], widths: list[int]) -> str:
     return "  ".join(padded).rstrip()
 
 
-def _tree(tree: Tree, glyphs: Glyphs) -> list[Para]:
+def tree_paras(tree: Tree, glyphs: Glyphs) -> list[Para]:
     """Each lock that is in somebody's way, and under it those whom it blocks."""
     branch = "`- " if glyphs.ellipsis == ".." else "└─ "
     paras: list[Para] = []
@@ -171,6 +179,7 @@ def _tree(tree: Tree, glyphs: Glyphs) -> list[Para]:
         Para(
             [*_tree_line(node), ("  has ended: blocks nobody, listed until its file is removed", "dim")],
             first=2,
+            hang=8,
         )
         for node in tree.nodes[:MOST_LISTED]
         if node.fate is Fate.IGNORED and not tree.blocking(node.lock.key)

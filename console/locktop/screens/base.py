@@ -35,7 +35,7 @@ class View(Screen[None]):
     """A screen that follows the status, between a header and a footer.
 
     Subclasses set `PLACE`, yield their own widgets in `body` and show things in `show_status`. `VIEW` is the
-    one of the numbered views that they are, or belong to.
+    one of the numbered views that they are; screens that are opened from several leave it empty.
     """
 
     PLACE: ClassVar[Place]
@@ -45,6 +45,11 @@ class View(Screen[None]):
     def locktop(self) -> LocktopApp:
         """The app, by its own type."""
         return cast("LocktopApp", self.app)
+
+    @property
+    def attended(self) -> str | None:
+        """The volume beside whose locks the session looks while this screen is shown."""
+        return None
 
     def compose(self) -> ComposeResult:
         """Header, tabs, banner, what the view itself brings, footer."""
@@ -68,13 +73,20 @@ class View(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Catch up on what happened while another view was shown."""
+        self.locktop.attend()
         self.update_now()
+
+    def on_screen_suspend(self) -> None:
+        """Something else is shown now."""
+        self.locktop.attend()
 
     def update_now(self) -> None:
         """Show the present status in all parts."""
         status, glyphs = self.locktop.status, self.locktop.glyphs
         self.query_one(HeaderBar).show(*header(status, glyphs, self.app.size.width))
-        self.query_one(TabBar).show_view(self.VIEW, self.locktop.tab_counts, counts(status, glyphs))
+        self.query_one(TabBar).show_view(
+            self.VIEW or self.app.current_mode, self.locktop.tab_counts, counts(status, glyphs)
+        )
         self.query_one(Banner).show(banner(status, glyphs))
         self.show_status(status)
 

@@ -1,100 +1,254 @@
-"""Everything about one lock: the facts, what an operation would meet, the file, its raw body."""
+"""One volume: its locks in the order in which the store ranks them, who blocks whom, what would happen now,
+and everything about the lock that is selected."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.widget import Widget
 
-from backuplock.model import LockFile
-from backuplock.text import printable
-from locktop.describe import Fact, describe, verdicts
+from backuplock.inquiry import Inquiry
+from backuplock.watch import Event
+from locktop import lock_list
 from locktop.describe import View as Seen
-from locktop.format import Line, age, countdown, name, number, type_label, utc_instant
+from locktop.describe import describe_alone
+from locktop.format import Line, age, name
 from locktop.keys import Place, bindings
-from locktop.rows import Board, Row, state_now, ttl_ns
+from locktop.messages import CursorMoved
+from locktop.rows import VOLUME_ROW, Board, Row
 from locktop.screens.base import View
-from locktop.status import Status
+from locktop.status import Status, emptiness
+from locktop.volume_now import explored_of, history_now, inquiry_now
+from locktop.volume_sheet import (
+    DEPARTURES,
+    Chosen,
+    Paper,
+    about_lines,
+    alive_lines,
+    chosen_now,
+    file_lines,
+    volume_lines,
+)
 from locktop.widgets.bars import TitleRule
 from locktop.widgets.panes import Scroller, fact_lines
-
-RAW_SHOWN = 4096
-"""Bytes of a body that are shown; the library keeps no more."""
-
-NEIGHBOURS = 50
-"""Locks of the same volume that are listed."""
+from locktop.widgets.picker import Picker
 
 
 class DetailsScreen(View):
-    """One lock, live, until it is gone; then as it was last seen.
+    """One volume, live. What goes away is said to be gone and stays in sight.
 
     Args:
-        key: the row's key.
+        volume: the volume's id.
+        lock: the key of the lock to begin with; the first one by default.
     """
 
     PLACE: ClassVar[Place] = "details"
-    VIEW: ClassVar[str] = "locks"
     BINDINGS: ClassVar = bindings("details")
     AUTO_FOCUS: ClassVar[str] = "Scroller"
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, volume: str, lock: str = "") -> None:
         super().__init__()
-        self._key = key
-        self._last: tuple[Row, Board] | None = None
+        self._volume, self._begin = volume, lock
+        self._inquiry: Inquiry | None = None
+        self._board: Board | None = None
+        self._history: Sequence[Event] = ()
+        self._chosen: Chosen | None = None
+        self._known: tuple[object, ...] = ()
+        self._wrapped = False
+        self._lasting: tuple[tuple[object, ...], list[Line], list[Line], list[Line]] = ((), [], [], [])
+        self._table: tuple[tuple[object, ...], tuple[str, ...], lock_list.Widths | None] = ((), (), None)
+
+    @property
+    def attended(self) -> str | None:
+        """The session looks beside the locks of this volume while it is shown."""
+        return self._volume
 
     def body(self) -> Iterable[Widget]:
-        """The sheet under its title."""
+        """The list of locks and the sheet, under a title."""
         glyphs = self.locktop.glyphs
         yield TitleRule(glyphs)
+        yield Picker(glyphs)
         yield Scroller(glyphs)
 
+    def on_mount(self) -> None:
+        """Begin with the lock that was asked for."""
+        if self._begin and not self._begin.startswith(VOLUME_ROW):
+            self.query_one(Picker).pick(self._begin)
+        super().on_mount()
+
+    # -- status -> widgets
+
     def show_status(self, status: Status) -> None:
-        """Follow the lock by its key."""
-        glyphs = self.locktop.glyphs
-        row = status.board.by_key.get(self._key) if status.board else None
-        if row is not None and status.board is not None:
-            self._last = (row, status.board)
-        if self._last is None:
+        """Find out anew when there is news; between news only time moves on."""
+        news = (status.board, status.tracks, status.events, status.explored)
+        if not _same(news, self._known):
+            self._known = news
+            self._learn(status)
+        self._choose(status)
+        self._show_title(status)
+        self._show_locks(status)
+        self._show_sheet(status)
+
+    def _learn(self, status: Status) -> None:
+        found = inquiry_now(status, self._volume)
+        if found is not None:
+            self._inquiry, self._board = found, status.board
+        self._history = history_now(status, self._volume)
+
+    def _choose(self, status: Status) -> None:
+        """Follow the selected lock by its key; one that is gone stays as it was last seen."""
+        inquiry, board = self._inquiry, self._board
+        key = self.query_one(Picker).cursor
+        if inquiry is None or board is None:
             return
-        last, board = self._last
-        left: Line = [("Locks", "dim"), (" / ", "faint"), (name(last.volume.name), "strong")]
-        if last.claim:
-            left += [("  ", "text"), (name(last.claim), "key")]
+        nodes = inquiry.tree.nodes
+        if key is None and nodes:
+            key = nodes[0].lock.key
+        row = board.by_key.get(key or "")
+        if key is not None and row is not None and row.lock is not None and not self._gone(status):
+            explored = explored_of(status, self._volume)
+            held = explored.held.get(key) if explored is not None else None
+            node = inquiry.tree.node(key)
+            if self._chosen is None or self._chosen.node is not node or self._chosen.held is not held:
+                self._chosen = Chosen(node, row, inquiry, status.tracks.get(key), held)
+        elif self._chosen is not None and key == self._chosen.node.lock.key:
+            if self._chosen.present:
+                self._chosen = replace(self._chosen, present=False)
+        else:
+            self._chosen = None
+
+    def _gone(self, status: Status) -> bool:
+        """Whether the store no longer has this volume."""
+        return status.board is not self._board
+
+    def _show_title(self, status: Status) -> None:
+        glyphs = self.locktop.glyphs
+        left: Line = [("Volume ", "dim"), (name(self._volume), "strong")]
+        names = self._inquiry.view.names if self._inquiry is not None else None
+        if names is not None and names.claim_path:
+            left += [(f" {glyphs.dot} ", "faint"), (name(names.claim_path), "key")]
+        if names is not None and names.workload:
+            left += [(f" {glyphs.dot} ", "faint"), (name(names.workload), "dim")]
         self.query_one(TitleRule).show(left, [("esc back", "dim")])
-        seen = Seen(board, status.now, status.wall_ns, glyphs)
-        self.query_one(Scroller).show(self._sheet(last, seen, gone=row is None))
 
-    def _sheet(self, row: Row, seen: Seen, *, gone: bool) -> list[Line]:
-        width = max(40, self.app.size.width - 2)
-        lines: list[Line] = [[]]
-        if gone:
-            lines += [
-                [("  This lock is gone", "strong"), (": what follows is how it was last seen.", "text")],
-                [],
-            ]
-        lines += fact_lines(describe(row, seen), width)
-        lines += self._section("If an operation started now", fact_lines(verdicts(row, seen), width))
-        if len(row.volume.locks) > 1:
-            title = (
-                f"All {number(len(row.volume.locks))} locks of the volume, in the order the store ranks them"
-            )
-            lines += self._section(title, _neighbours(row, seen))
-        if row.lock is not None:
-            lines += self._section("The file", fact_lines(_file(row.lock, seen), width))
-            lines += self._section("Its body, as it is", _raw(row.lock))
-        return lines
+    def _show_locks(self, status: Status) -> None:
+        picker, inquiry = self.query_one(Picker), self._inquiry
+        chosen = self._chosen
+        if inquiry is None or (not inquiry.tree.nodes and chosen is None):
+            picker.display = False
+            return
+        picker.display = True
+        ghost = chosen if chosen is not None and not chosen.present else None
+        keys, widths = self._laid_out(inquiry, ghost, status)
+        tree, board, glyphs = inquiry.tree, self._board, self.locktop.glyphs
 
-    def _section(self, title: str, lines: list[Line]) -> list[Line]:
-        return [[], [(f"  {title}", "key")], *lines]
+        def paint(key: str, _width: int) -> Line:
+            if ghost is not None and key == ghost.node.lock.key:
+                return lock_list.gone_line(ghost.node, self._departed(status, key), widths, glyphs)
+            row = board.by_key.get(key) if board is not None else None
+            return lock_list.line(tree.node(key), row, tree, status.now, widths, glyphs)
+
+        picker.show(keys, lock_list.heading(widths), paint, faded=status.outdated)
+
+    def _laid_out(
+        self, inquiry: Inquiry, ghost: Chosen | None, status: Status
+    ) -> tuple[tuple[str, ...], lock_list.Widths]:
+        """Which locks are listed, and how wide the columns are: found once for each picture and width."""
+        made_of = (inquiry, ghost, self._gone(status), self.app.size.width)
+        made, keys, widths = self._table
+        if widths is None or not _same(made_of, made):
+            keys = () if self._gone(status) else tuple(node.lock.key for node in inquiry.tree.nodes)
+            keys = (*keys, ghost.node.lock.key) if ghost is not None else keys
+            widths = lock_list.widths_of(inquiry.tree, self.app.size.width - 1)
+            self._table = (made_of, keys, widths)
+        return keys, widths
+
+    def _departed(self, status: Status, key: str) -> str:
+        for event in self._history:
+            if event.key == key and event.kind in DEPARTURES:
+                return f"gone {age(status.wall_ns - event.seen_wall_ns)} ago; {DEPARTURES[event.kind]}"
+        return "not seen by the last look, which could not read everything"
+
+    def _show_sheet(self, status: Status) -> None:
+        inquiry, sheet = self._inquiry, self.query_one(Scroller)
+        if inquiry is None:
+            sheet.show([[], *self._nothing(status)])
+            return
+        paper = Paper(max(40, self.app.size.width - 2), self.locktop.glyphs, self._wrapped)
+        made_of = (inquiry, self._chosen, self._history, paper.width, paper.wrapped)
+        if not _same(made_of, self._lasting[0]):
+            self._lasting = (made_of, *self._made(inquiry, status, paper))
+        lines = self._lead(inquiry, status, paper)
+        _, before, alive, after = self._lasting
+        lines += before
+        if self._chosen is not None and self._board is not None:
+            lines += chosen_now(self._chosen, self._seen(status, self._board), alive, paper)
+        lines += after
+        sheet.show([[(text, "dim") for text, _ in one] for one in lines] if status.outdated else lines)
+
+    def _lead(self, inquiry: Inquiry, status: Status, paper: Paper) -> list[Line]:
+        """What has to be said before all else, where the volume is not as one would think."""
+        if self._gone(status):
+            return [_vanished(status)]
+        row = self._board.by_key.get(VOLUME_ROW + self._volume) if self._board is not None else None
+        if row is not None and self._board is not None:
+            return fact_lines(describe_alone(row, self._seen(status, self._board)), paper.width)
+        if not inquiry.tree.nodes:
+            return [[("  No locks: every operation would be granted.", "good")]]
+        return []
+
+    def _seen(self, status: Status, board: Board) -> Seen:
+        return Seen(board, status.now, status.wall_ns, self.locktop.glyphs)
+
+    def _made(
+        self, inquiry: Inquiry, status: Status, paper: Paper
+    ) -> tuple[list[Line], list[Line], list[Line]]:
+        """What does not move with time: about the volume, the selected lock's life, what comes at the end."""
+        alive: list[Line] = []
+        after: list[Line] = []
+        if self._chosen is not None:
+            alive = alive_lines(self._chosen, status.wall_ns, paper)
+            after = file_lines(self._chosen, status.now.middle, paper)
+        return volume_lines(inquiry, paper), alive, [*after, *about_lines(inquiry, self._history, paper)]
+
+    def _nothing(self, status: Status) -> list[Line]:
+        if status.board is None:
+            return [[("  ", "text"), *line] for line in emptiness(status, "")]
+        if not status.board.snapshot.complete:
+            return [[("  not seen, but not everything could be read: absence proves nothing", "late")]]
+        return [[("  the store has no backup volume of this name", "strong")]]
+
+    # -- what people do
+
+    def on_cursor_moved(self, _: CursorMoved) -> None:
+        """Another lock."""
+        self.show_status(self.locktop.status)
 
     def action_back(self) -> None:
-        """Back to the table."""
+        """Back to where one came from."""
         self.dismiss()
 
+    def action_select(self, by: int) -> None:
+        """Select another lock; where there is no choice, scroll."""
+        picker = self.query_one(Picker)
+        if len(picker.keys) > 1 and picker.display:
+            picker.move(by)
+        else:
+            self.action_scroll(by)
+
     def action_copy_key(self) -> None:
-        """Copy the lock's key."""
-        self.locktop.copy_key(self._last[0] if self._last else None)
+        """Copy the key of the selected lock."""
+        row: Row | None = self._chosen.row if self._chosen is not None else None
+        if row is None and self._board is not None:
+            row = self._board.by_key.get(VOLUME_ROW + self._volume)
+        self.locktop.copy_key(row)
+
+    def action_wrap(self) -> None:
+        """Show the body of the lock in one line, or whole."""
+        self._wrapped = not self._wrapped
+        self.show_status(self.locktop.status)
 
     def action_scroll(self, by: int) -> None:
         """Scroll by lines."""
@@ -111,45 +265,17 @@ class DetailsScreen(View):
         sheet.scroll_home(animate=False) if end == "first" else sheet.scroll_end(animate=False)
 
 
-def _neighbours(row: Row, seen: Seen) -> list[Line]:
-    lines: list[Line] = []
-    for place, other in enumerate(seen.board.of_volume(row)[:NEIGHBOURS], start=1):
-        state = state_now(other, seen.now)
-        left = ttl_ns(other.lock, seen.now)
-        mine = other.key == row.key
-        lines.append(
-            [
-                (f"  {place:>3} ", "dim"),
-                (f"{seen.glyphs.states[state]} ", state.value),
-                (f"{name(other.name):<24.40} ", "strong" if mine else "text"),
-                (f"{type_label(other.lock.record if other.lock else None):<9}", "text"),
-                (f"{state.value.upper():<8}", state.value),
-                (f"{countdown(left) if left is not None else '?':>8}", "text"),
-            ]
-        )
-    return lines
+def _same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    """Whether things are the very same: comparing whole Snapshots would cost more than making lines anew."""
+    return len(one) == len(other) and all(
+        a is b or (isinstance(a, int) and a == b) for a, b in zip(one, other, strict=True)
+    )
 
 
-def _file(lock: LockFile, seen: Seen) -> list[Fact]:
-    modified = lock.modified_ns
-    facts = [
-        ("key", printable(lock.key, limit=2000)),
-        ("its name", name(lock.record.name) if lock.record else ""),
-        ("etag", name(lock.etag)),
-        ("size", f"{number(lock.size)} B"),
-    ]
-    if modified is not None:
-        exact = f"{utc_instant(modified)}.{modified % 1_000_000_000:09d} UTC on the store's clock"
-        gone = seen.now.middle - modified
-        facts.append(
-            ("written", f"{exact}, {age(gone)} ago" if gone >= 0 else f"{exact}, {age(-gone)} ahead")
-        )
-    if lock.flaw is not None:
-        facts.append(("flaw", f"{lock.flaw.value}: {name(lock.reason)}"))
-    return [Fact(label, ((text, "text"),)) for label, text in facts if text]
-
-
-def _raw(lock: LockFile) -> list[Line]:
-    if not lock.raw:
-        return [[("  nothing was read of it" if lock.flaw else "  it is empty", "dim")]]
-    return [[("  ", "text"), (printable(lock.raw, limit=RAW_SHOWN), "text")]]
+def _vanished(status: Status) -> Line:
+    if status.board is not None and not status.board.snapshot.complete:
+        return [
+            ("  Not seen by the last look, which could not read everything", "late"),
+            (": as before.", "text"),
+        ]
+    return [("  The store no longer has this volume", "alert"), (": as it was last seen.", "text")]

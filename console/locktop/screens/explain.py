@@ -21,6 +21,10 @@ class ExplainScreen(View):
     BINDINGS: ClassVar = bindings("explain")
     AUTO_FOCUS: ClassVar[str] = "Scroller"
 
+    def __init__(self, text: str = "") -> None:
+        super().__init__()
+        self._text = text
+
     def body(self) -> Iterable[Widget]:
         """A sheet under its title."""
         glyphs = self.locktop.glyphs

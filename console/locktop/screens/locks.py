@@ -17,7 +17,6 @@ from locktop.keys import Place, bindings
 from locktop.messages import CursorMoved, DetailsRequested, FilterChanged, FilterClosed, TableScrolled
 from locktop.rows import SORTS, Board, Row
 from locktop.screens.base import View
-from locktop.screens.details import DetailsScreen
 from locktop.status import Status, emptiness, extent
 from locktop.widgets.bars import TitleRule
 from locktop.widgets.filter_bar import FilterBar
@@ -191,7 +190,7 @@ class LocksScreen(View):
         """Everything about the row under the cursor."""
         row = self.query_one(LockTable).cursor_row
         if row is not None:
-            self.app.push_screen(DetailsScreen(row.key))
+            self.locktop.open_volume(row.volume.name, row.key)
 
     def action_copy_key(self) -> None:
         """Copy the key of the lock under the cursor."""
@@ -235,4 +234,6 @@ class LocksScreen(View):
 
     def on_details_requested(self, message: DetailsRequested) -> None:
         """A row was opened with the mouse."""
-        self.app.push_screen(DetailsScreen(message.key))
+        row = self.query_one(LockTable).row_of(message.key)
+        if row is not None:
+            self.locktop.open_volume(row.volume.name, row.key)

@@ -90,7 +90,11 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
     @property
     def cursor_row(self) -> Row | None:
         """The row under the cursor."""
-        place = self._index.get(self._cursor or "")
+        return self.row_of(self._cursor or "")
+
+    def row_of(self, key: str) -> Row | None:
+        """The row of a key, if there is one."""
+        place = self._index.get(key)
         return self._rows[place] if place is not None else None
 
     @property
