@@ -69,7 +69,12 @@ _BY_ERROR: tuple[tuple[type[BackupLockError], ExitCode], ...] = (
 
 
 def exit_code(error: BackupLockError) -> ExitCode:
-    """The exit code for an error of the library that ended a command."""
+    """The exit code for an error of the library that ended a command.
+
+    A lock that could not be decided on goes by what went wrong in the store.
+    """
+    if isinstance(error, AcquireFailed) and error.cause is not None:
+        error = error.cause
     return next(code for kind, code in _BY_ERROR if isinstance(error, kind))
 
 

@@ -21,10 +21,10 @@ from backuplock.rules import LONGHORN, Timing
 from backuplock.stores import open_store
 from backuplock.target import Target
 from locktop.durations import show_duration
-from locktop.exits import SIGNALLED, exit_code
+from locktop.exits import SIGNALLED
 from locktop.inbox import ENDING, Inbox
 from locktop.output.streams import say
-from locktop.witness import Witness
+from locktop.presence import check_presence
 
 _T = TypeVar("_T")
 
@@ -40,7 +40,10 @@ _FIRST_PAUSE_NS = SECOND
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be locked, what for, and how long to wait for it (seconds; 0: one attempt)."""
+    """What is to be locked, what for, and how long to wait for it (seconds; 0: one attempt).
+
+    `new_store`, `new_volume`: lock it though there is no store, or no such volume in it, see `presence`.
+    """
 
     target: Target
     volume: str
@@ -49,6 +52,8 @@ class Wish:
     note: str = ""
     accept_lagging: bool = False
     quiet: bool = False
+    new_store: bool = False
+    new_volume: bool = False
 
 
 class Ended(SystemExit):
@@ -117,7 +122,6 @@ class Holder:
         self._inbox = inbox
         self._clock = clock or SystemClock()
         self._cancel = threading.Event()
-        self._witness: Witness | None = None
         self._lock: BackupLock | None = None
 
     @property
@@ -132,6 +136,7 @@ class Holder:
         Raises:
             Contended, AcquireFailed: as `BackupLock.acquire`.
             Unreachable: the store hangs. StoreError, Malformed: it cannot be opened.
+            Missing: there is no such store or volume.
             Ended: a signal came first; nothing is held then.
         """
         give_up = self._clock.mono_ns() + nanoseconds(self.wish.timeout_s + HANG_S)
@@ -174,16 +179,10 @@ class Holder:
             return lost
         return None
 
-    def code_of(self, error: BackupLockError) -> int:
-        """The exit code for a failed `acquire`."""
-        cause = None
-        if isinstance(error, AcquireFailed) and self._witness is not None:
-            cause = self._witness.cause(error)
-        return exit_code(cause or error)
-
     def _acquire(self) -> None:
         wish = self.wish
-        store = self._witness = Witness(open_store(wish.target, writable=True))
+        store = open_store(wish.target, writable=True)
+        check_presence(store, wish.volume, new_store=wish.new_store, new_volume=wish.new_volume)
         terms = terms_for(store.capabilities, timing=self.timing, accept_lagging=wish.accept_lagging)
         lock = self._lock = BackupLock(
             store,

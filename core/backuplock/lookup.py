@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -56,7 +57,10 @@ def find_volume(store: Store, name: str, how: Lookup | None = None) -> Snapshot:
         if found.volumes:
             return found
         if not found.store_present:
-            raise _no_store(store)
+            raise no_store(store)
+        if name == layout.BACKING_IMAGE:
+            # Longhorn makes its folder with the first lock and removes it with the last.
+            return replace(found, volumes=(VolumeView(name),))
         if how.whole_id:
             raise _no_volume(store, name)
     if not name:
@@ -88,6 +92,33 @@ def matching(whole: Snapshot, name: str) -> list[VolumeView]:
     return []
 
 
+def nearest(whole: Snapshot, name: str) -> list[VolumeView]:
+    """The volumes that were perhaps meant by a name that no volume has as its id: those that it fits
+    otherwise, else those whose id or claim is written much like it; the nearest first."""
+    found = matching(whole, name)
+    if found:
+        return found
+    wanted = name.casefold()
+    by_name: dict[str, VolumeView] = {}
+    for view in whole.volumes:
+        names = view.names
+        called = (view.name, names.claim_path, names.claim) if names else (view.name,)
+        for word in filter(None, called):
+            by_name.setdefault(word.casefold(), view)
+    close = difflib.get_close_matches(wanted, by_name, n=SHOWN, cutoff=0.75)
+    return list({by_name[word].name: by_name[word] for word in close}.values())
+
+
+def meant(whole: Snapshot, name: str) -> str:
+    """`did you mean pvc-1 (shop/orders)?`; "" if nothing comes near."""
+    if name != layout.BACKING_IMAGE and name.casefold() == layout.BACKING_IMAGE.casefold():
+        return f"did you mean {layout.BACKING_IMAGE}?"
+    near = nearest(whole, name)
+    some = ", ".join(called(view) for view in near[:SHOWN])
+    rest = f" and {len(near) - SHOWN:,} more" if len(near) > SHOWN else ""
+    return f"did you mean {'one of ' if len(near) > 1 else ''}{some}{rest}?" if near else ""
+
+
 def _is_id(view: VolumeView, name: str) -> bool:
     return view.name == name
 
@@ -105,33 +136,37 @@ def _begins_id(view: VolumeView, name: str) -> bool:
 
 def _choose(store: Store, whole: Snapshot, name: str) -> VolumeView:
     if not whole.store_present:
-        raise _no_store(store)
+        raise no_store(store)
     found = matching(whole, name)
     shown = printable(name, limit=80)
     if not found:
-        raise _no_volume(store, name, "" if whole.complete else ", but parts of it could not be read")
+        partly = "" if whole.complete else ", but parts of it could not be read"
+        raise _no_volume(store, name, partly, meant(whole, name))
     if len(found) > 1:
-        some = ", ".join(_called(view) for view in found[:SHOWN])
+        some = ", ".join(called(view) for view in found[:SHOWN])
         rest = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
         raise Malformed(f"{shown!r} fits several volumes: {some}{rest}", advice="say more of the name")
     return found[0]
 
 
-def _called(view: VolumeView) -> str:
+def called(view: VolumeView) -> str:
+    """A volume's id, and its claim if that is known; printable."""
     claim = view.names.claim_path if view.names else ""
     shown = printable(view.name, limit=80)
     return f"{shown} ({printable(claim, limit=80)})" if claim else shown
 
 
-def _no_volume(store: Store, name: str, more: str = "") -> Missing:
-    return Missing(
-        f"{printable(store.url)} has no volume {printable(name, limit=80)!r}{more}",
-        advice="is it the right target? locktop ls --all lists its volumes; an id, the beginning of one, or "
-        "namespace/claim names one",
+def _no_volume(store: Store, name: str, more: str = "", hint: str = "") -> Missing:
+    advice = (
+        "is it the right target? locktop ls --all lists its volumes; an id, the beginning of one, or "
+        "namespace/claim names one"
     )
+    what = f"{printable(store.url)} has no volume {printable(name, limit=80)!r}{more}"
+    return Missing(what, advice=hint or advice)
 
 
-def _no_store(store: Store) -> Missing:
+def no_store(store: Store) -> Missing:
+    """The error for a place that is there and holds no backup store."""
     return Missing(
         f"{printable(store.url)}: there is no backupstore here", advice="is the target's path right?"
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 import backuplock
 import harness
 import locktop
-from harness.builders import volume_folder
+from harness.builders import Volume, volume_folder, write
 
 VOLUME = "pvc-1"
 DEADLINE_S = 60.0
@@ -25,6 +25,13 @@ STUBBORN = "trap '' TERM; touch started; sleep 100"
 """A command that takes no hint."""
 POLITE = "trap 'echo told > told; exit 3' TERM; touch started; sleep 100 & wait"
 """A command that notes SIGTERM and ends."""
+
+
+def make_store(root: Path, *names: str) -> Path:
+    """A backup store with volumes in a folder: `VOLUME`, unless others are named; the folder."""
+    for volume in map(Volume, names or (VOLUME,)):
+        write(root, volume.cfg_key, volume.cfg)
+    return root
 
 
 def until(condition: Callable[[], object], what: str) -> None:

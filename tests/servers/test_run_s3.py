@@ -11,7 +11,7 @@ import pytest
 from harness.builders import Lock
 from harness.process import free_port
 from harness.rclone import start_rclone
-from harness.running import POLITE, VOLUME, alive, locks, running, until
+from harness.running import POLITE, VOLUME, alive, locks, make_store, running, until
 from harness.s3 import BUCKET, S3Server
 from locktop.exits import ExitCode
 
@@ -24,6 +24,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[S3Server,
     yield server, folder / "data" / BUCKET
     assert server.process is not None
     server.process.stop()
+
+
+@pytest.fixture(autouse=True)
+def _volume(served: tuple[S3Server, Path], prefix: str) -> None:
+    make_store(served[1] / prefix)
 
 
 def exports(server: S3Server, **changes: str | None) -> dict[str, str]:
@@ -61,6 +66,21 @@ def test_a_refusal_names_the_blocker(served: tuple[S3Server, Path], tmp_path: Pa
     assert (code, out) == (ExitCode.NEGATIVE, "")
     assert "lock-feedfacefeedface (backup or restore, held" in err
     assert locks(bucket / prefix) == [bucket / prefix / blocker.key]
+    assert not (tmp_path / "started").exists()
+
+
+def test_what_is_not_there_is_not_locked(served: tuple[S3Server, Path], tmp_path: Path, prefix: str) -> None:
+    server, bucket = served
+    mistyped = [f"{word}x" if word == VOLUME else word for word in arguments(server, prefix, "touch started")]
+    with running(tmp_path, *mistyped, **exports(server)) as p:
+        code, _, err = p.end()
+    assert code == ExitCode.MISSING
+    assert f"did you mean {VOLUME}?" in err
+    with running(tmp_path, *arguments(server, f"{prefix}/empty", "touch started"), **exports(server)) as p:
+        code, _, err = p.end()
+    assert code == ExitCode.MISSING
+    assert "there is no backupstore here" in err
+    assert not (bucket / prefix / "empty").exists()
     assert not (tmp_path / "started").exists()
 
 

@@ -141,10 +141,23 @@ def test_the_time_is_set_just_before_the_rename(
 
 
 def test_delete_climbs_to_the_backupstore_folder(root: Path, store: FilesystemStore) -> None:
+    (root / "backupstore").mkdir()
     store.put(KEY, b"x")
     store.delete(KEY)
     assert everything(root) == ["backupstore"]
     store.delete(KEY)
+
+
+def test_a_backupstore_folder_that_a_put_began_goes_with_what_it_was_for(
+    root: Path, store: FilesystemStore
+) -> None:
+    store.put(KEY, b"x")
+    store.delete(KEY)
+    assert everything(root) == []
+    store.put("backupstore/volumes/zz/other", b"y")
+    store.put(KEY, b"x")
+    store.delete(KEY)
+    assert (root / "backupstore/volumes/zz/other").read_bytes() == b"y"
 
 
 def test_delete_stops_climbing_at_what_is_not_empty(root: Path, store: FilesystemStore) -> None:
@@ -421,7 +434,7 @@ def test_names_as_long_as_a_file_system_allows(root: Path, store: FilesystemStor
     assert blob is not None
     assert len(names(root / LOCKS)) == 1
     store.delete(key)
-    assert everything(root) == ["backupstore"]
+    assert everything(root) == []
 
 
 def test_names_that_are_too_long(root: Path, store: FilesystemStore) -> None:
@@ -554,7 +567,7 @@ def test_a_failed_put_leaves_nothing(
     monkeypatch.setattr("backuplock.stores.filesystem.write_all", full)
     with pytest.raises(Unreachable, match="free space"):
         store.put(KEY, b"body")
-    assert everything(root) == ["backupstore"]
+    assert everything(root) == []
 
 
 def test_a_rename_whose_answer_got_lost_is_done(

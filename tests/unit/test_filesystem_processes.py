@@ -65,7 +65,8 @@ def test_climbing_beside_others_loses_nothing_and_fails_nobody(tmp_path: Path) -
         thread.join()
     assert [finish(worker) for worker in workers] == ["done", "done"]
     assert failures == []
-    assert everything(tmp_path) == ["backupstore"]
+    # It goes with the last file of whoever made it, unless others have something there then.
+    assert everything(tmp_path) in ([], ["backupstore"])
 
 
 def test_a_read_during_rewrites_is_one_version(tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ def test_a_file_cut_short_by_a_limit_leaves_nothing(tmp_path: Path) -> None:
     told = finish(start("limited", tmp_path))
     assert str(told).startswith("Unreachable: ")
     assert "File too large" in str(told)
-    assert everything(tmp_path) == ["backupstore"]
+    assert everything(tmp_path) == []
 
 
 @needs_mounts

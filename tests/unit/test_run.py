@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.builders import Fleet, Lock, Volume, write_all
-from harness.running import VOLUME, alive, locks, until
+from harness.commands import fingerprint
+from harness.running import VOLUME, alive, locks, make_store, until
 from locktop import cli
 from locktop.exits import ExitCode
 
@@ -25,9 +26,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    made = tmp_path / "store"
-    made.mkdir()
-    return made
+    return make_store(tmp_path / "store")
 
 
 def locktop_run(root: Path, *arguments: str, purpose: str = "backup") -> int:
@@ -133,10 +132,11 @@ def test_a_command_that_cannot_run_leaves_the_store_alone(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
+    before = fingerprint(root)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plain").write_text("not executable")
     assert locktop_run(root, "--", name) == code
-    assert list(root.iterdir()) == []
+    assert fingerprint(root) == before
     assert "the store was not touched" in capfd.readouterr().err
 
 
@@ -168,11 +168,12 @@ def test_a_file_that_only_looks_executable_gives_the_lock_back(
 def test_a_wrong_command_line_touches_nothing(
     root: Path, arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    before = fingerprint(root)
     assert cli.main(["run", "-t", str(root), *arguments]) == ExitCode.USAGE
     err = capfd.readouterr().err
     assert said in err
     assert err.count("\n") == 1
-    assert list(root.iterdir()) == []
+    assert fingerprint(root) == before
 
 
 def test_processes_that_go_on_are_reported(

@@ -10,15 +10,13 @@ from pathlib import Path
 import pytest
 
 from harness.builders import Lock, write
-from harness.running import POLITE, STUBBORN, VOLUME, alive, locks, running, until
+from harness.running import POLITE, STUBBORN, VOLUME, alive, locks, make_store, running, until
 from locktop.exits import ExitCode
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    made = tmp_path / "store"
-    made.mkdir()
-    return made
+    return make_store(tmp_path / "store")
 
 
 def arguments(root: Path, script: str, *more: str) -> list[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.running import DEADLINE_S, VOLUME, environ, locks
+from harness.running import DEADLINE_S, VOLUME, environ, locks, make_store
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash to be its shell")
 
@@ -47,7 +47,7 @@ class Shell:
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
     """One with `lock` as a short name for `locktop run`, in a folder with a store."""
-    (tmp_path / "store").mkdir()
+    make_store(tmp_path / "store")
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(tmp_path)

@@ -12,7 +12,7 @@ from backuplock.clock import SystemClock, nanoseconds, seconds
 from backuplock.errors import BackupLockError
 from backuplock.rules import LONGHORN, Timing
 from locktop.durations import parse_duration
-from locktop.exits import ExitCode, exit_table
+from locktop.exits import ExitCode, exit_code, exit_table
 from locktop.output.streams import say
 from locktop.subcommands.holding import WHAT_IT_KEEPS_OUT, add_holding, wish_of
 
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace, *, timing: Timing = LONGHORN) -> int:
             holder.acquire()
         except BackupLockError as error:
             say(str(error))
-            return holder.code_of(error)
+            return exit_code(error)
         try:
             why = _hold(holder, inbox, most_s)
         finally:

@@ -31,7 +31,7 @@ def add_holding(parser: argparse.ArgumentParser) -> None:
     """Target, volume, purpose, and how long to wait."""
     add_target(parser, positional=False)
     parser.add_argument(
-        "--volume", metavar="VOLUME", required=True, help="the backup volume, or BACKINGIMAGE"
+        "--volume", metavar="VOLUME", required=True, help="the backup volume's full id, or BACKINGIMAGE"
     )
     parser.add_argument(
         "--for",
@@ -53,6 +53,12 @@ def add_holding(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="take it though this store's listings are known to lag: nothing is guaranteed then",
     )
+    parser.add_argument(
+        "--new-volume", action="store_true", help="lock it though the store has no such volume yet"
+    )
+    parser.add_argument(
+        "--new-store", action="store_true", help="lock it though there is no backup store there yet"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
 
 
@@ -63,7 +69,10 @@ def wish_of(options: argparse.Namespace) -> Wish:
         Malformed: an argument does not have its form.
     """
     timeout_s = parse_duration(options.wait, "--timeout")
-    check_volume_name(options.volume)
+    from locktop.presence import is_claim
+
+    if not is_claim(options.volume):
+        check_volume_name(options.volume)
     target = target_of(settings_of(options))
     from locktop.holder import Wish
 
@@ -75,4 +84,6 @@ def wish_of(options: argparse.Namespace) -> Wish:
         note=options.note,
         accept_lagging=options.accept_lagging,
         quiet=options.quiet,
+        new_store=options.new_store,
+        new_volume=options.new_volume,
     )

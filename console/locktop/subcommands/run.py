@@ -12,7 +12,7 @@ from backuplock.errors import BackupLockError, Contended
 from backuplock.rules import LONGHORN, Timing
 from backuplock.text import printable
 from locktop.durations import parse_duration, show_duration
-from locktop.exits import ExitCode, exit_table
+from locktop.exits import ExitCode, exit_code, exit_table
 from locktop.output.streams import say
 from locktop.settings import Usage
 from locktop.subcommands.holding import WHAT_IT_KEEPS_OUT, add_holding, wish_of
@@ -97,7 +97,7 @@ def run(options: argparse.Namespace, *, timing: Timing = LONGHORN) -> int:
                 holder.acquire()
             except BackupLockError as error:
                 say(str(error))
-                return conflict if isinstance(error, Contended) else holder.code_of(error)
+                return conflict if isinstance(error, Contended) else exit_code(error)
             return _under_lock(holder, inbox, leash, command, program, grace_s)
         finally:
             leash.let_go()

@@ -76,6 +76,7 @@ class FilesystemStore:
         self._clock = clock or SystemClock()
         self._mounts = mounts
         self._place = self._locate(None)
+        self._began_store = False
 
     @classmethod
     def open(cls, target: Target, *, writable: bool = False) -> FilesystemStore:
@@ -218,7 +219,10 @@ class FilesystemStore:
         return found, Observation(began, self._clock.mono_ns(), found.st_mtime_ns, _NET_TICK_NS)
 
     def delete(self, key: str, *, if_match: str | None = None) -> None:
-        """Remove the file, then the folders that this leaves empty, up to `backupstore`."""
+        """Remove the file, then the folders that this leaves empty, up to `backupstore`.
+
+        That one goes too if this store made it: left there empty, it would pass for a store without locks.
+        """
         self._check_writable(key)
         if if_match is not None:
             raise Unsupported(f"{self.url}: a file system cannot delete under a condition")
@@ -235,12 +239,13 @@ class FilesystemStore:
 
     def _make(self, folders: tuple[str, ...]) -> None:
         try:
-            make(self._root, folders)
+            if make(self._root, folders) == 0 and folders[0] == ROOT:
+                self._began_store = True
         except FileNotFoundError:
             pass  # Taken away again; the next round of the put finds out.
 
     def _climb(self, parts: tuple[str, ...]) -> None:
-        climb(self._root, parts[:-1], 1 if parts[0] == ROOT else 0)
+        climb(self._root, parts[:-1], 1 if parts[0] == ROOT and not self._began_store else 0)
 
     def close(self) -> None:
         """Nothing is held between calls."""

@@ -127,14 +127,17 @@ def _step(parent: int, name: str, flags: int, where: str) -> int:
     raise Unreachable(f"{printable(where, limit=300)} keeps changing", advice="try again")
 
 
-def make(root: Callable[[], int], parts: tuple[str, ...]) -> None:
+def make(root: Callable[[], int], parts: tuple[str, ...]) -> int | None:
     """Make the folders that are missing, 0700 as Longhorn makes them; the root itself is never made.
+
+    Returns: the index in `parts` of the first that was made here; None if none was.
 
     Raises:
         FileNotFoundError: a peer removed one of them again meanwhile.
         NotADirectoryError, Irregular, OSError: as `opened`.
     """
     fd = root()
+    first: int | None = None
     try:
         for depth, name in enumerate(parts, 1):
             where = "/".join(parts[:depth])
@@ -143,11 +146,13 @@ def make(root: Callable[[], int], parts: tuple[str, ...]) -> None:
             except FileNotFoundError:
                 try:
                     os.mkdir(name, 0o700, dir_fd=fd)
+                    first = depth - 1 if first is None else first
                 except FileExistsError:
                     pass
                 fd = _replaced(fd, _step(fd, name, _PASS, where))
     finally:
         os.close(fd)
+    return first
 
 
 def climb(root: Callable[[], int], parts: tuple[str, ...], top: int) -> None:
