@@ -106,7 +106,7 @@ def _blocks(row: Row, ctx: Ctx) -> Part:
     if row.clashing:
         return ("FAILED to exclude", "alert")
     stops = stops_label(row)
-    waits = len(row.standing.blocks) if row.standing else 0
+    waits = row.standing.rivals.blocks.count if row.standing else 0
     if waits:
         # The count stands first: it must not be what a narrow screen cuts off.
         return (f"{ctx.glyphs.states[State.WAITING]}{waits} {stops}", "waiting")

@@ -6,11 +6,11 @@ Pure: facts are lines of text with tones, made from a row, its board and the tim
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backuplock.clock import Span
 from backuplock.model import LockFile, Operation
+from backuplock.rivals import Named
 from backuplock.rules import State, judge_as_longhorn, verdict
 from locktop.format import (
     Glyphs,
@@ -218,7 +218,7 @@ def _blocks(row: Row, view: View) -> list[Part]:
         return []
     parts: list[Part] = []
     if standing.clashes:
-        parts.append((f"FAILED to exclude {_names(standing.clashes)}, held as well. ", "alert"))
+        parts.append((f"FAILED to exclude {_names(standing.rivals.clashes)}, held as well. ", "alert"))
     if not standing.stops:
         return [*parts, ("nobody: it has ended", "text")]
     what = stops_label(row)
@@ -232,9 +232,10 @@ def _blocks(row: Row, view: View) -> list[Part]:
         ends = "if its holder dies now" if lock.record and lock.record.acquired else "unless it is granted"
         parts.append((f" before {until} UTC {ends}", "text"))
     if standing.blocks:
-        parts.append((f"; {_names(standing.blocks)} {_wait(len(standing.blocks))} for it", "waiting"))
+        waiting = standing.rivals.blocks
+        parts.append((f"; {_names(waiting)} {_wait(waiting.count)} for it", "waiting"))
     if standing.blocked_by:
-        parts.append((f"; itself waits for {_names(standing.blocked_by)}", "waiting"))
+        parts.append((f"; itself waits for {_names(standing.rivals.blocked_by)}", "waiting"))
     return parts
 
 
@@ -242,9 +243,9 @@ def _wait(count: int) -> str:
     return "waits" if count == 1 else "wait"
 
 
-def _names(keys: Sequence[str]) -> str:
-    shown = [name(key.rpartition("/")[2].removesuffix(".lck")) for key in keys[:2]]
-    return ", ".join(shown) + (f" and {number(len(keys) - 2)} more" if len(keys) > 2 else "")
+def _names(named: Named) -> str:
+    shown = [name(key.rpartition("/")[2].removesuffix(".lck")) for key in named.keys[:2]]
+    return ", ".join(shown) + (f" and {number(named.count - 2)} more" if named.count > 2 else "")
 
 
 def _also(row: Row, view: View) -> list[Part]:

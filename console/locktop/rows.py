@@ -142,7 +142,8 @@ def attention(row: Row) -> tuple[int, int, int, str]:
     then the one that ends first.
     """
     rank = 0 if row.clashing else _RANK[row.state]
-    concerned = row.together if row.state is State.STALE else len(row.standing.blocks) if row.standing else 0
+    waiting = row.standing.rivals.blocks.count if row.standing else 0
+    concerned = row.together if row.state is State.STALE else waiting
     modified = row.lock.modified_ns if row.lock else None
     return rank, -concerned, modified or 0, row.key
 

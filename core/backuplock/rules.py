@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from backuplock.clock import SECOND, Span
 from backuplock.model import Flaw, LockFile, LockType, Operation
+from backuplock.rivals import NOBODY, Entrant, Rivalry, rivalries
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,6 @@ class Timing:
     settle_ns: int = 2 * SECOND
     slack_ns: int = 5 * SECOND
 
-
-MAX_RIVALS = 100
-"""Locks of one type that are named as blocking another: whoever fills a folder with thousands of files
-shall not make the comparison of all pairs take for ever. The first in the order are kept."""
 
 _DeadOf = Callable[[LockFile], bool | None]
 
@@ -77,9 +74,7 @@ class Standing:
         expired: true, false, or None where it cannot be told.
         stops: operations that a newcomer could not start now because of this file.
         may_stop: further ones that it may or may not stop, for what this reading finds in it is unknown.
-        blocks: keys of waiting locks in the same volume that this file keeps from being granted.
-        blocked_by: the reverse, for a waiting lock.
-        clashes: keys of acquired locks of another type while this one is acquired too: exclusion failed.
+        rivals: whom it keeps from being granted, and the reverse; of a crowd only the first are named.
         ends_ns: store time at which this file stops counting if it is not refreshed, None if unknown.
     """
 
@@ -88,10 +83,23 @@ class Standing:
     expired: bool | None
     stops: frozenset[Operation] = frozenset()
     may_stop: frozenset[Operation] = frozenset()
-    blocks: tuple[str, ...] = ()
-    blocked_by: tuple[str, ...] = ()
-    clashes: tuple[str, ...] = ()
+    rivals: Rivalry = NOBODY
     ends_ns: int | None = None
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Keys of waiting locks in the same volume that this file keeps from being granted; see `rivals`."""
+        return self.rivals.blocks.keys
+
+    @property
+    def blocked_by(self) -> tuple[str, ...]:
+        """The reverse, for a waiting lock."""
+        return self.rivals.blocked_by.keys
+
+    @property
+    def clashes(self) -> tuple[str, ...]:
+        """Keys of acquired locks of another type while this one is acquired too: exclusion failed."""
+        return self.rivals.clashes.keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,62 +255,32 @@ def _judge(
     ranks = {key: (found.rank, key) for key, found in seen.items() if found is not None}
     places = {key: place for place, key in enumerate(sorted(ranks, key=ranks.__getitem__), start=1)}
     dead = {lock.key: dead_of(lock) for lock in locks}
-    counting = [lock for lock in locks if dead[lock.key] is not True and lock.key not in skipped]
-    blocks: dict[str, list[str]] = {lock.key: [] for lock in locks}
-    blocked_by: dict[str, list[str]] = {lock.key: [] for lock in locks}
-    clashes: dict[str, list[str]] = {lock.key: [] for lock in locks}
-    rivals = _by_type(counting, seen)
-    for lock in counting:
-        mine = seen[lock.key]
-        if mine is None:
-            continue
-        for rival, theirs in _rivals_of(mine, rivals):
-            if mine.acquired:
-                if theirs is not None and theirs.acquired:
-                    clashes[lock.key].append(rival)
-            elif theirs is None or theirs.rank < mine.rank:
-                blocks[rival].append(lock.key)
-                blocked_by[lock.key].append(rival)
-    counted = {lock.key for lock in counting}
+    counting = [
+        _entrant(key, seen[key], sure=gone is False)
+        for key, gone in dead.items()
+        if gone is not True and key not in skipped
+    ]
+    rivals = rivalries(counting)
     return {
         lock.key: Standing(
             key=lock.key,
             place=places.get(lock.key),
             expired=dead[lock.key],
-            stops=stopped_by(seen[lock.key]) if lock.key in counted else frozenset(),
+            stops=stopped_by(seen[lock.key]) if lock.key in rivals else frozenset(),
             may_stop=(
                 frozenset(Operation)
                 if lock.key in skipped and _may_count(lock, dead[lock.key])
                 else frozenset()
             ),
-            blocks=tuple(blocks[lock.key]),
-            blocked_by=tuple(blocked_by[lock.key]),
-            clashes=tuple(clashes[lock.key]),
+            rivals=rivals.get(lock.key, NOBODY),
             ends_ns=_ends(lock, timing),
         )
         for lock in locks
     }
 
 
-_Rival = tuple[str, Contender | None]
-
-
-def _by_type(locks: Iterable[LockFile], seen: dict[str, Contender | None]) -> dict[int | None, list[_Rival]]:
-    """The first locks of each type, in order; those without a record under None."""
-    found: dict[int | None, list[_Rival]] = {}
-    for lock in locks:
-        one = seen[lock.key]
-        found.setdefault(None if one is None else one.type, []).append((lock.key, one))
-    return {
-        type_: sorted(group, key=lambda rival: (rival[1].rank if rival[1] else (), rival[0]))[:MAX_RIVALS]
-        for type_, group in found.items()
-    }
-
-
-def _rivals_of(mine: Contender, rivals: dict[int | None, list[_Rival]]) -> Iterable[_Rival]:
-    for type_, group in rivals.items():
-        if type_ is None or conflicts(type_, mine.type):
-            yield from group
+def _entrant(key: str, seen: Contender | None, *, sure: bool) -> Entrant:
+    return Entrant(key, 0, None, sure) if seen is None else Entrant(key, seen.type, seen.rank, sure)
 
 
 def stopped_by(seen: Contender | None) -> frozenset[Operation]:

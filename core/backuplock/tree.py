@@ -108,7 +108,8 @@ class Tree:
     """The locks of one volume, who blocks whom, and what each operation would meet if it asked now.
 
     `verdicts` are ours: fail closed, on the store's clock `now`. `longhorns` are those of Longhorn on a
-    machine whose clock says what this one's does. Both in the order of `Operation`.
+    machine whose clock says what this one's does. Both in the order of `Operation`. In a crowd only the
+    first edges into each lock are told; `untold` is how many more there are.
     """
 
     volume: str
@@ -117,6 +118,7 @@ class Tree:
     edges: tuple[Edge, ...]
     verdicts: tuple[Verdict, ...]
     longhorns: tuple[Verdict, ...]
+    untold: int
     _nodes: Mapping[str, Node] = field(repr=False, compare=False)
     _into: Mapping[str, tuple[Edge, ...]] = field(repr=False, compare=False)
     _out_of: Mapping[str, tuple[Edge, ...]] = field(repr=False, compare=False)
@@ -157,7 +159,7 @@ def tree_of(view: VolumeView, now: Span, *, local_now_ns: int, timing: Timing = 
             lock,
             state(lock, now, timing),
             ours[lock.key],
-            _fate(lock, ours[lock.key], ours),
+            _fate(lock, ours[lock.key]),
             _difference(lock, ours[lock.key], theirs[lock.key]),
         )
         for number, lock in enumerate(ordered, start=1)
@@ -168,6 +170,7 @@ def tree_of(view: VolumeView, now: Span, *, local_now_ns: int, timing: Timing = 
         now=now,
         nodes=nodes,
         edges=edges,
+        untold=_pairs(ours) - len(edges),
         _nodes={node.lock.key: node for node in nodes},
         _into=_grouped(edges, lambda edge: edge.blocked),
         _out_of=_grouped(edges, lambda edge: edge.blocker),
@@ -216,11 +219,10 @@ def _edges(
     found: list[Edge] = []
     for lock in ordered:
         standing = ours[lock.key]
-        seen_so = frozenset(theirs[lock.key].blocked_by)
-        for rule, blockers, longhorns in (
-            (None, standing.blocked_by, seen_so),
+        for rule, blockers in (
+            (None, standing.blocked_by),
             # Of a pair that clashes the earlier one is told, once.
-            (Rule.CLASH, _before(lock.key, standing.clashes, ours), frozenset(theirs[lock.key].clashes)),
+            (Rule.CLASH, _before(lock.key, standing.clashes, ours)),
         ):
             found.extend(
                 Edge(
@@ -229,16 +231,25 @@ def _edges(
                     rule=rule or rule_between(seen[blocker], seen[lock.key]),
                     sure=ours[blocker].expired is False and standing.expired is False,
                     ends_ns=ours[blocker].ends_ns,
-                    longhorn=blocker in longhorns or _perhaps(theirs[blocker], theirs[lock.key]),
+                    longhorn=_sees(theirs[blocker], theirs[lock.key]),
                 )
                 for blocker in blockers
             )
     return found
 
 
-def _perhaps(blocker: Standing, blocked: Standing) -> bool | None:
-    """Whether Longhorn may see an edge that it does not surely see: false or None."""
-    return None if blocker.may_stop and blocked.expired is not True else False
+def _sees(blocker: Standing, blocked: Standing) -> bool | None:
+    """Whether Longhorn sees an edge of ours: if both count for it, for types and order are the same."""
+    if blocked.expired is True:
+        return False
+    return None if blocker.may_stop else bool(blocker.stops)
+
+
+def _pairs(ours: Mapping[str, Standing]) -> int:
+    """All edges that there are, told or not."""
+    blocked = sum(one.rivals.blocked_by.count for one in ours.values())
+    clashes = sum(one.rivals.clashes.count for one in ours.values())
+    return blocked + clashes // 2
 
 
 def _before(key: str, others: tuple[str, ...], ours: Mapping[str, Standing]) -> tuple[str, ...]:
@@ -246,7 +257,7 @@ def _before(key: str, others: tuple[str, ...], ours: Mapping[str, Standing]) -> 
     return tuple(other for other in others if (ours[other].place or 0) < place)
 
 
-def _fate(lock: LockFile, mine: Standing, ours: Mapping[str, Standing]) -> Fate:
+def _fate(lock: LockFile, mine: Standing) -> Fate:
     if mine.expired is True:
         return Fate.IGNORED
     if mine.clashes:
@@ -259,7 +270,7 @@ def _fate(lock: LockFile, mine: Standing, ours: Mapping[str, Standing]) -> Fate:
         return Fate.HOLDS
     if not mine.blocked_by:
         return Fate.PASSES
-    return Fate.FAILS if any(ours[key].expired is False for key in mine.blocked_by) else Fate.UNKNOWN
+    return Fate.FAILS if mine.rivals.surely else Fate.UNKNOWN
 
 
 def _difference(lock: LockFile, ours: Standing, theirs: Standing) -> Difference | None:

@@ -100,6 +100,7 @@ def test_the_values_of_a_lock_in_json(desk: Desk) -> None:
         "waiting_blocked": [],
         "blocked_by": [],
         "clashes": [],
+        "more": {"waiting_blocked": 0, "blocked_by": 0, "clashes": 0},
         "owner": None,
         "flaw": None,
         "reason": "",

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from backuplock.clock import SECOND, Span
 from backuplock.model import Flaw, LockFile, LockRecord, Operation
+from backuplock.rivals import named_each
 from backuplock.rules import (
     LONGHORN,
-    MAX_RIVALS,
     Contender,
     State,
     can_acquire,
@@ -217,8 +217,9 @@ def test_thousands_of_files_in_one_folder_stay_affordable() -> None:
     files = [lock(f"w{number:05}", 2, acquired=False, age=1) for number in range(5000)]
     files += [lock(f"h{number:05}", 1) for number in range(5000)]
     seen = judge(files, AT)
-    assert max(len(standing.blocked_by) for standing in seen.values()) == MAX_RIVALS
-    assert seen[files[0].key].blocked_by
+    assert max(len(standing.blocked_by) for standing in seen.values()) == named_each(10_000)
+    assert seen[files[0].key].rivals.blocked_by.count == 5000
+    assert seen[files[-1].key].rivals.blocks.count == 5000
 
 
 LOCKS = st.lists(

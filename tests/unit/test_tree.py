@@ -162,6 +162,28 @@ def test_nor_does_longhorn_find_a_volume_free_that_could_not_be_listed() -> None
     assert [one.granted for one in tree(problem="denied").longhorns] == [None, None, None]
 
 
+def test_of_a_crowd_few_edges_are_told_and_the_rest_counted() -> None:
+    """Whoever fills a folder, each file of a type of its own, makes nobody draw all pairs."""
+    waiting = [lock(f"lock-{n:016x}", n, acquired=False, age=100 - n / 100) for n in range(3000)]
+    holding = [lock(f"lock-h{n:015x}", -n - 1, age=5) for n in range(1000)]
+    found = tree(*waiting, *holding)
+    pairs = 3000 * 2999 // 2 + 3000 * 1000 + 1000 * 999 // 2
+    assert len(found.edges) <= 20_000
+    assert len(found.edges) + found.untold == pairs
+    assert {node.fate for node in found.nodes} == {Fate.CLASHES, Fate.FAILS}
+    assert all(edge.longhorn for edge in found.edges)
+
+
+def test_what_is_told_of_a_lock_does_not_depend_on_who_is_named() -> None:
+    """The first in the order are in doubt, a later one surely counts: the lock will be refused."""
+    doubtful = [lock(f"lock-{n:016x}", 2, acquired=True, age=149) for n in range(300)]
+    sure = lock("lock-sure", 2, age=1)
+    mine = lock("lock-mine", 1, acquired=False, age=3)
+    found = tree(*doubtful, sure, mine, error=5)
+    assert sure.key not in found.node(mine.key).standing.blocked_by
+    assert found.node(mine.key).fate is Fate.FAILS
+
+
 def test_an_error_bar_over_the_limit_is_unknown() -> None:
     found = tree(lock(A, 1, age=149), lock(B, 2, acquired=False, age=3), error=5)
     assert fates(found) == {A: Fate.UNKNOWN, B: Fate.UNKNOWN}

@@ -96,7 +96,8 @@ def differences(one: Held) -> dict[str, object]:
         found["expired"] = theirs.expired
     if ours.stops != theirs.stops:
         found["blocks"] = stops(theirs)
-    if set(ours.blocked_by) != set(theirs.blocked_by):
+    more = ours.rivals.blocked_by.more, theirs.rivals.blocked_by.more
+    if set(ours.blocked_by) != set(theirs.blocked_by) or more[0] != more[1]:
         found["blocked_by"] = list(theirs.blocked_by)
     return found
 

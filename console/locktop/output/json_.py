@@ -34,6 +34,7 @@ blocks           operations that cannot start now because of this file
 waiting_blocked  keys of waiting locks that it keeps from being granted
 blocked_by       keys of the locks that keep it from being granted
 clashes          keys of acquired locks of another type beside this acquired one: exclusion failed
+more             how many keys are left out of the three lists before, where a crowd would fill them
 owner            null, or what the file says of its holder: host, pid, user, operation, note, acquired_at,
                  renewals, tool
 flaw, reason     why the file gives no record; null and "" if it does
@@ -120,6 +121,11 @@ def lock_fields(one: Held) -> dict[str, Any]:
         "waiting_blocked": list(one.ours.blocks),
         "blocked_by": list(one.ours.blocked_by),
         "clashes": list(one.ours.clashes),
+        "more": {
+            "waiting_blocked": one.ours.rivals.blocks.more,
+            "blocked_by": one.ours.rivals.blocked_by.more,
+            "clashes": one.ours.rivals.clashes.more,
+        },
         "owner": dataclasses.asdict(record.owner) if record and record.owner else None,
         "flaw": lock.flaw.value if lock.flaw else None,
         "reason": lock.reason,

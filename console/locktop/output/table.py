@@ -111,7 +111,7 @@ def _lock(row: Row, board: Board) -> list[str]:
     if standing is not None and standing.expired is None and standing.stops:
         blocks = f"perhaps {blocks}"
     if standing is not None and standing.blocks:
-        blocks += f" (+{len(standing.blocks)} waiting)"
+        blocks += f" (+{standing.rivals.blocks.count} waiting)"
     if row.clashing:
         blocks += " CLASH"
     if lock is not None and lock.flaw is not None:

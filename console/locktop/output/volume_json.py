@@ -21,6 +21,7 @@ locks           in the order in which the store ranks them, those without a reco
 edges           who blocks whom: blocker, blocked (keys), rule (acquired, time, name, unread, clash), sure,
                 ends_at (if the blocker is not refreshed; null: unknown), longhorn (whether it sees it so too;
                 null: unknown, for it may read a file that we do not)
+edges_untold    how many more there are: of a crowd only the first into each lock are told
 verdicts        for each operation: operation, result (granted, blocked, unknown), blockers (keys), until (the
                 earliest end if all holders died now; null: none is known), longhorn (result, blockers)
 findings        mark (known, likely, unknown), topic, lock (key or ""), text, operation (or null), since
@@ -82,6 +83,7 @@ def document(inquiry: Inquiry, *, verbose: bool = False) -> dict[str, Any]:
             }
             for edge in tree.edges
         ],
+        "edges_untold": tree.untold,
         "verdicts": [verdict_fields(tree, found) for found in tree.verdicts],
         "findings": [
             {

@@ -150,7 +150,8 @@ def fate_words(node: Node, tree: Tree) -> str:
     """What a lock comes to, with the numbers of those in its way."""
     words = FATE_WORDS[node.fate]
     if node.fate is Fate.FAILS:
-        return f"{words}: blocked by {by_numbers(tree, node.standing.blocked_by)}"
+        rivals = node.standing.rivals.blocked_by
+        return f"{words}: blocked by {by_numbers(tree, rivals.keys, rivals.more)}"
     if node.lock.flaw is not None and node.fate is not Fate.IGNORED:
         return f"{words} ({node.lock.flaw.value})"
     return words
@@ -184,6 +185,8 @@ def tree_paras(tree: Tree, glyphs: Glyphs) -> list[Para]:
         for node in tree.nodes[:MOST_LISTED]
         if node.fate is Fate.IGNORED and not tree.blocking(node.lock.key)
     ]
+    if tree.untold:
+        paras.append(Para([(f"and {tree.untold:,} more pairs that are in each other's way", "dim")], first=2))
     if any(edge.rule is Rule.CLASH for edge in tree.edges):
         paras.insert(0, Para([("EXCLUSION HAS FAILED: stop one of the two now", "alert")], first=2))
     return paras

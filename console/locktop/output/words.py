@@ -84,12 +84,12 @@ def state_words(node: Node) -> str:
     return _STATE_WORDS[node.state]
 
 
-def by_numbers(tree: Tree, keys: Iterable[str]) -> str:
-    """Locks by their numbers in the list: `2`, `2 and 3`, `1, 2, 3, 4 and 7 more`."""
+def by_numbers(tree: Tree, keys: Iterable[str], more: int = 0) -> str:
+    """Locks by their numbers in the list: `2`, `2 and 3`, `1, 2, 3, 4 and 7 more`; `more` are beyond `keys`."""
     numbers = sorted(tree.node(key).number for key in keys)
     shown = [str(number) for number in numbers[:NAMED]]
-    if len(numbers) > NAMED:
-        return f"{', '.join(shown)} and {len(numbers) - NAMED:,} more"
+    if more := more + len(numbers) - len(shown):
+        return f"{', '.join(shown)} and {more:,} more"
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
