@@ -178,14 +178,22 @@ class LocktopApp(ContainedApp, inherit_bindings=False):
             await self.screen.dismiss()
 
     def action_explain(self) -> None:
-        """Take a pasted message."""
-        if not isinstance(self.screen, Sheet | ExplainScreen):
-            self.push_screen(ExplainScreen())
+        """Take a message of Longhorn."""
+        self._explain("")
 
     def on_paste(self, event: events.Paste) -> None:
         """What is pasted into a view is a message that somebody wants explained."""
-        if not isinstance(self.screen, Sheet) and event.text.strip():
-            self.push_screen(ExplainScreen(event.text))
+        if event.text.strip():
+            self._explain(event.text)
+
+    def _explain(self, text: str) -> None:
+        match self.screen:
+            case ExplainScreen() as explain if text:
+                explain.give(text)
+            case ExplainScreen() as explain:
+                explain.another()
+            case View():
+                self.push_screen(ExplainScreen(text))
 
     def open_volume(self, volume: str, lock: str = "") -> None:
         """Everything about a volume; `lock` is the key of the lock to begin with."""

@@ -102,6 +102,16 @@ KEYS: tuple[Key, ...] = (
     # Simulate
     # Events
     # Explain
+    Key("select(1)", "j,down", "j k", "next, previous complaint", "MOVE", "explain", "move", 4),
+    Key("select(-1)", "k,up", "k", "", "", "explain"),
+    Key("scroll_page(0.5)", "ctrl+d", "^d ^u", "scroll half a page", "MOVE", "explain"),
+    Key("scroll_page(-0.5)", "ctrl+u", "^u", "", "", "explain"),
+    Key("scroll_page(1)", "pagedown,ctrl+f,space", "pgdn pgup", "scroll a page", "MOVE", "explain"),
+    Key("scroll_page(-1)", "pageup,ctrl+b", "pgup", "", "", "explain"),
+    Key("scroll_to('first')", "g,home", "g G", "to the top, the end", "MOVE", "explain"),
+    Key("scroll_to('last')", "G,end", "G", "", "", "explain"),
+    Key("open", "enter,o", "enter", "the volume in detail", "VIEW", "explain", "volume", 2),
+    Key("copy_report", "y", "y", "copy the report", "VIEW", "explain", "copy", 5),
     Key("back", "escape", "esc", "back", "VIEW", "explain", "back", 1),
     # Help
     Key("back", "escape,question_mark,f1,enter", "esc", "close", "", "help", "close", 0),

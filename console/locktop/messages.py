@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
+from backuplock.explain import Complaint
 from locktop.session import Event
 
 
@@ -49,3 +50,22 @@ class FilterClosed(Message):
     def __init__(self, *, keep: bool) -> None:
         super().__init__()
         self.keep = keep
+
+
+class MessageGiven(Message):
+    """A person gave an error message to be explained; `done` if nothing more is to come. `text` is None if
+    it is the one that was given before."""
+
+    def __init__(self, text: str | None, *, done: bool = False) -> None:
+        super().__init__()
+        self.text = text
+        self.done = done
+
+
+class ComplaintsFound(Message):
+    """A message was read: these complaints are in it."""
+
+    def __init__(self, text: str, complaints: tuple[Complaint, ...]) -> None:
+        super().__init__()
+        self.text = text
+        self.complaints = complaints

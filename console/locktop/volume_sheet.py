@@ -13,7 +13,7 @@ from backuplock.inquiry import Inquiry
 from backuplock.journal import HeldSince
 from backuplock.model import LockFile, LockRecord
 from backuplock.text import printable
-from backuplock.tree import Node, Tree
+from backuplock.tree import Fate, Node, Tree
 from backuplock.watch import Event, EventKind, Track
 from locktop.describe import Fact, describe_alone
 from locktop.describe import View as Seen
@@ -132,7 +132,9 @@ def chosen_now(chosen: Chosen, seen: Seen, alive: Sequence[Line], paper: Paper) 
 def alive_lines(chosen: Chosen, local_now_ns: int, paper: Paper) -> list[Line]:
     """Whether its holder is alive and how that is known, who that may be, since when it holds."""
     paras = lock_evidence(chosen.inquiry, chosen.node, "alive?")
-    held = held_parts(chosen.held, chosen.track, local_now_ns)
+    # Of a lock that has ended the journal may tell; that it was seen lying there is no holding.
+    track = chosen.track if chosen.node.fate is not Fate.IGNORED else None
+    held = held_parts(chosen.held, track, local_now_ns)
     return para_lines([*paras, labelled("held", held)] if held else paras, paper.width)
 
 

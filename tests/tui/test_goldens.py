@@ -14,6 +14,7 @@ import pytest
 from backuplock.errors import Denied, Unreachable
 from tui.look import console, text, until
 from tui.scene import Scene, night
+from tui.test_explain_screen import SEVERAL, pasted
 
 GOLDENS = Path(__file__).with_name("goldens")
 SIZES = {"120x36": (120, 36), "80x24": (80, 24), "180x44": (180, 44), "60x12": (60, 12), "50x9": (50, 9)}
@@ -22,10 +23,11 @@ MAIN = ("120x36", "80x24")
 CASES = [
     *(
         (screen, plain, MAIN)
-        for screen in ("details", "bad", "help", "filter", "outdated")
+        for screen in ("details", "bad", "help", "filter", "outdated", "explain", "complaints")
         for plain in (False, True)
     ),
     ("locks", False, (*MAIN, "180x44", "60x12", "50x9")),
+    ("volume", False, ("180x44", "60x12")),
     ("locks", True, MAIN),
     *((screen, False, ("80x24",)) for screen in ("empty", "nothing-here", "denied", "claims")),
 ]
@@ -36,7 +38,10 @@ KEYS = {
     "help": ["question_mark"],
     "filter": ["slash", *"shop"],
     "claims": ["v"],
+    "explain": ["m"],
+    "volume": ["j", "enter"],
 }
+PASTES = {"complaints": SEVERAL}
 
 
 def _scene(screen: str) -> Scene:
@@ -62,6 +67,8 @@ async def test_screens_look_as_they_were_approved(screen: str, plain: bool, size
             app.session.refresh_now()
             await until(pilot, lambda: app.status.failure)
         await pilot.press(*KEYS.get(screen, []))
+        if screen in PASTES:
+            await pasted(app, pilot, PASTES[screen])
         for size in sizes:
             await pilot.resize_terminal(*SIZES[size])
             await pilot.pause()

@@ -20,7 +20,7 @@ from locktop.screens.locks import LocksScreen
 from locktop.screens.simulate import SimulateScreen
 from locktop.widgets.filter_bar import FilterBar
 from locktop.widgets.panes import Scroller
-from tui import test_details
+from tui import test_details, test_explain_screen
 from tui.look import console, cursor, lines, shown, table, text, until
 from tui.scene import night
 
@@ -302,7 +302,7 @@ def test_no_key_goes_untested() -> None:
         "locks": set(LOCKS),
         "details": set(test_details.KEYS),
         "help": {*HELP, "q"},
-        "explain": {"escape"},
+        "explain": set(test_explain_screen.KEYS),
         "app": {*EVERYWHERE, "q", "ctrl+q", "ctrl+c", "ctrl+z"},
     }
     for place, names in tested.items():

@@ -6,7 +6,7 @@ from backuplock import layout
 from backuplock.explain import Complaint, ComplaintKind, Wording
 from backuplock.inquiry import Inquiry
 from locktop.advice import Act
-from locktop.describe import View, describe
+from locktop.describe import View, describe_alone, longhorn_differs
 from locktop.format import Glyphs, Part, name, plural
 from locktop.output.paper import Para, blank, labelled, title
 from locktop.output.volume_text import heading, lock_evidence
@@ -100,9 +100,11 @@ def answer_paras(found: Report) -> list[Para]:
     what = " and ".join(operation.value for operation in found.operations)
     if found.outcome == "free":
         paras = [Para([(f"FREE: {what} would be granted now; retry", "good")])]
-        for node in found.ignored:
+        for node in found.ignored[:_SHOWN]:
             words = f"{lock_words(node.lock)} lies there, but Longhorn cannot decode it and ignores it"
             paras.append(Para([(words, "dim")], first=2))
+        if len(found.ignored) > _SHOWN:
+            paras.append(Para([(f"and {len(found.ignored) - _SHOWN:,} more", "dim")], first=2))
         return paras
     locks = plural(len(found.blockers), "lock")
     if found.outcome == "blocked":
@@ -114,9 +116,11 @@ def answer_paras(found: Report) -> list[Para]:
 def _blocker(inquiry: Inquiry, one: Blocker, row: Row, view: View) -> list[Para]:
     node = one.node
     paras = [Para([glyph(node, view.glyphs), (name(node.lock.stem), "strong")])]
-    told = {fact.label: list(fact.parts) for fact in describe(row, view)}
+    told = {fact.label: list(fact.parts) for fact in describe_alone(row, view)}
+    if node.difference is not None:
+        told["Longhorn"] = longhorn_differs(row, view)
     labels = ("state", "blocks", "Longhorn", "hint")
-    paras += [labelled(label, told[label]) for label in labels if label in told]
+    paras += [labelled(label, told[label]) for label in labels if told.get(label)]
     paras += lock_evidence(inquiry, node, "alive?")
     return paras
 
