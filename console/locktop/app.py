@@ -17,7 +17,7 @@ from locktop.adapter import ContainedApp
 from locktop.commands import KeyCommands
 from locktop.format import ASCII, Glyphs, name, pick_glyphs
 from locktop.keys import REASONS, Key, Place, bindings
-from locktop.messages import SessionReported
+from locktop.messages import SessionReported, SimulateRequested
 from locktop.picture import Picture
 from locktop.rows import Row
 from locktop.screens.base import Sheet, View
@@ -198,6 +198,14 @@ class LocktopApp(ContainedApp, inherit_bindings=False):
     def open_volume(self, volume: str, lock: str = "") -> None:
         """Everything about a volume; `lock` is the key of the lock to begin with."""
         self.push_screen(DetailsScreen(volume, lock))
+
+    async def simulate(self, volume: str) -> None:
+        """How operations on a volume would fare."""
+        if isinstance(self.screen, Sheet):
+            self.screen.dismiss()
+        came_from = self.current_mode
+        await self.switch_mode("simulate")
+        self.screen.post_message(SimulateRequested(volume, came_from))
 
     def attend(self) -> None:
         """Have the session look beside the locks of the volume that is on the screen, of none if none is."""

@@ -70,6 +70,7 @@ KEYS: tuple[Key, ...] = (
     Key("names", "v", "v", "volume ids or claims first", "VIEW", "locks", "names", 6),
     Key("details", "enter", "enter", "all about this lock", "VIEW", "locks", "details", 2),
     Key("copy_key", "y", "y", "copy the lock's key", "VIEW", "locks", "copy key", 5),
+    Key("simulate", "a", "a", "simulate an operation", "VIEW", "locks", "simulate", 4),
     # Everywhere
     *(
         Key(f"show_view('{view}')", str(at), str(at), f"the view {title}", "", "app")
@@ -100,6 +101,20 @@ KEYS: tuple[Key, ...] = (
     Key("back", "escape,backspace", "esc", "back", "VIEW", "details", "back", 1),
     # Blocked
     # Simulate
+    Key("move(1)", "j,down", "j k", "scroll, next row", "MOVE", "simulate"),
+    Key("move(-1)", "k,up", "k", "", "", "simulate"),
+    Key("scroll_page(0.5)", "ctrl+d,pagedown", "^d ^u", "scroll half a page", "MOVE", "simulate"),
+    Key("scroll_page(-0.5)", "ctrl+u,pageup", "^u", "", "", "simulate"),
+    Key("move_to('first')", "g,home", "g G", "to the top, the end", "MOVE", "simulate"),
+    Key("move_to('last')", "G,end", "G", "", "", "simulate"),
+    Key("field(1)", "tab", "tab", "next, previous field", "FORM", "simulate", "field", 1),
+    Key("field(-1)", "shift+tab", "shift+tab", "", "", "simulate"),
+    Key("choose(1)", "l,right,space", "space h l", "another choice", "FORM", "simulate", "choose", 4),
+    Key("choose(-1)", "h,left", "h", "", "", "simulate"),
+    Key("take", "enter", "enter", "take it, go on", "FORM", "simulate"),
+    Key("batch", "b", "b", "over many volumes, or one", "VIEW", "simulate", "batch", 2),
+    Key("copy_command", "y", "y", "copy the command line", "VIEW", "simulate", "copy command", 3),
+    Key("back", "escape", "esc", "leave the field, the view", "VIEW", "simulate", "back", 1),
     # Events
     # Explain
     Key("select(1)", "j,down", "j k", "next, previous complaint", "MOVE", "explain", "move", 4),

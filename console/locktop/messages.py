@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.message import Message
 
 from backuplock.explain import Complaint
+from locktop.foretell import Told
 from locktop.session import Event
 
 
@@ -69,3 +70,29 @@ class ComplaintsFound(Message):
         super().__init__()
         self.text = text
         self.complaints = complaints
+
+
+class SimulateRequested(Message):
+    """A person wants to know how operations on a volume would fare; `came_from` is the view they were in."""
+
+    def __init__(self, volume: str, came_from: str = "locks") -> None:
+        super().__init__()
+        self.volume = volume
+        self.came_from = came_from
+
+
+class ChoiceMade(Message):
+    """A person chose something in a field of a form."""
+
+    def __init__(self, field: str, value: str) -> None:
+        super().__init__()
+        self.field = field
+        self.value = value
+
+
+class Foretold(Message):
+    """A scenario has been played to its end, or as far as it was wanted."""
+
+    def __init__(self, told: Told) -> None:
+        super().__init__()
+        self.told = told

@@ -6,7 +6,7 @@ known of that clock: where they disagree the answer is "unknown".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -136,11 +136,17 @@ def play(view: VolumeView, now: Span, wish: Wish, operation: Operation) -> Playe
 
 
 def play_all(
-    views: Sequence[VolumeView], now: Span, wish: Wish, operation: Operation
+    views: Sequence[VolumeView],
+    now: Span,
+    wish: Wish,
+    operation: Operation,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> list[tuple[VolumeView, Played]]:
     """Play a wish on many volumes; it names no locks.
 
-    How long the work lasts is not asked of each: unless the wish says so it is over at once.
+    How long the work lasts is not asked of each: unless the wish says so it is over at once. `stopped` is
+    asked before each volume; once it says so the rest is left out.
     """
     if wish.lasts_ns is None and wish.crash_after_ns is None:
         wish = replace(wish, lasts_ns=SECOND)
@@ -148,6 +154,8 @@ def play_all(
     free: Played | None = None
     rows: list[tuple[VolumeView, Played]] = []
     for view in views:
+        if stopped():
+            break
         empty = not view.locks and not view.problem
         played = free if empty and free is not None else play(view, now, wish, operation)
         free = played if empty else free

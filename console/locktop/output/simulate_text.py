@@ -16,12 +16,13 @@ from locktop.output.timeline import timeline
 from locktop.output.words import until_words
 from locktop.what_if import Played, Result, act_at, held_until
 
-_VERDICTS: dict[Result, Part] = {
+VERDICTS: dict[Result, Part] = {
     "granted": ("GRANTED", "good"),
     "refused": ("REFUSED", "late"),
     "lost": ("GRANTED, THEN LOST", "alert"),
     "unknown": ("CANNOT BE TOLD", "unsure"),
 }
+"""What each result is called, and its tone."""
 NOTICE = "SIMULATION: nothing is written to the store"
 _NAMED = 6
 _PLAIN_WIDTH = 110
@@ -32,18 +33,18 @@ def played_paras(view: VolumeView, now: Span, played: Sequence[Played], glyphs: 
     """All about one volume."""
     called = f" {glyphs.dot} {name(view.names.claim_path)}" if view.names and view.names.claim_path else ""
     paras = [Para([(name(view.name) + called, "strong"), (f"   {NOTICE}", "dim")]), blank()]
-    numbers = _numbers(view, now)
+    numbers = numbers_of(view, now)
     for one in played:
-        paras += _verdict(one, view, now, numbers, glyphs)
+        paras += verdict_paras(one, view, now, numbers, glyphs)
     if len(played) == 1 and played[0].forecast is not None:
         width = (terminal_width() or _PLAIN_WIDTH) - 2
         labels = lane_labels(played[0], view, numbers)
         drawn = timeline(played[0].forecast, labels, now.middle, width=width, glyphs=glyphs)
         paras += [blank(), *drawn]
-    return [*paras, blank(), *_assumed(played[0], view, now, numbers)]
+    return [*paras, blank(), *assumed_paras(played[0], view, now, numbers)]
 
 
-def _numbers(view: VolumeView, now: Span) -> dict[str, int]:
+def numbers_of(view: VolumeView, now: Span) -> dict[str, int]:
     """The locks' numbers as `locktop show` has them, by key."""
     tree = tree_of(view, now, local_now_ns=now.middle)
     return {node.lock.key: node.number for node in tree.nodes}
@@ -62,7 +63,10 @@ def lane_labels(played: Played, view: VolumeView, numbers: dict[str, int]) -> di
     return found
 
 
-def _verdict(one: Played, view: VolumeView, now: Span, numbers: dict[str, int], glyphs: Glyphs) -> list[Para]:
+def verdict_paras(
+    one: Played, view: VolumeView, now: Span, numbers: dict[str, int], glyphs: Glyphs
+) -> list[Para]:
+    """How it ends, why, and what follows for others."""
     arrow = "->" if glyphs.ellipsis == ".." else "→"
     decided = one.decisive
     at = f" at {until_words(now.middle + decided.decided_ns, now)}" if decided else ""
@@ -71,19 +75,20 @@ def _verdict(one: Played, view: VolumeView, now: Span, numbers: dict[str, int], 
         Para(
             [
                 (f"{one.operation.value.upper()}  {arrow}  ", "strong"),
-                _VERDICTS[one.result],
+                VERDICTS[one.result],
                 (at + tries, "text"),
             ]
         )
     ]
-    paras.append(labelled("because", _because(one, view, numbers)))
+    paras.append(labelled("because", because(one, view, numbers)))
     then = _then(one, now)
     if then:
         paras.append(labelled("then", [(then, "text")]))
     return paras
 
 
-def _because(one: Played, view: VolumeView, numbers: dict[str, int]) -> Line:
+def because(one: Played, view: VolumeView, numbers: dict[str, int]) -> Line:
+    """Why it ends as it does."""
     decided = one.decisive
     if one.doubt or decided is None or one.forecast is None:
         return [(one.doubt or "it never came to an attempt", "text")]
@@ -139,7 +144,8 @@ def _then(one: Played, now: Span) -> str:
     return f"{others} are refused until {until_words(now.middle + held[1], now)}{why}"
 
 
-def _assumed(one: Played, view: VolumeView, now: Span, numbers: dict[str, int]) -> list[Para]:
+def assumed_paras(one: Played, view: VolumeView, now: Span, numbers: dict[str, int]) -> list[Para]:
+    """What the others are supposed to do meanwhile; nothing if it was not played."""
     if one.forecast is None:
         return []
     paras = [title("What is assumed of the others")]
@@ -184,29 +190,33 @@ def _when(ns: int, now: Span) -> str:
 
 def batch_paras(rows: Sequence[tuple[VolumeView, Played]], now: Span, glyphs: Glyphs) -> list[Para]:
     """The same operation over many volumes: counts, then those where it fails."""
-    counts = Counter((played.operation, played.result) for _, played in rows)
-    paras = [Para([(NOTICE, "dim")])]
-    for operation in dict.fromkeys(played.operation for _, played in rows):
-        shown = [
-            f"{words} {number(counts[operation, result])}"
-            for result, (words, _) in _VERDICTS.items()
-            if counts[operation, result]
-        ]
-        total = sum(played.operation is operation for _, played in rows)
-        paras.append(
-            Para([(f"{operation.value.upper():<8} ", "strong"), (f"{plural(total, 'volume')}: ", "text")])
-        )
-        paras[-1].parts.append((", ".join(shown), "text"))
+    paras = [Para([(NOTICE, "dim")]), *count_paras(rows)]
     for view, played in [row for row in rows if row[1].result != "granted"]:
         called = (
             f" {glyphs.dot} {name(view.names.claim_path)}" if view.names and view.names.claim_path else ""
         )
-        word, tone = _VERDICTS[played.result]
+        word, tone = VERDICTS[played.result]
         line: Line = [
             (f"{played.operation.value:<8}", "text"),
             (f"{word:<15} ", tone),
             (name(view.name) + called, "text"),
         ]
-        numbers = _numbers(view, now)
-        paras.append(Para([*line, ("  ", "text"), *_because(played, view, numbers)], first=2, hang=6))
+        numbers = numbers_of(view, now)
+        paras.append(Para([*line, ("  ", "text"), *because(played, view, numbers)], first=2, hang=6))
+    return paras
+
+
+def count_paras(rows: Sequence[tuple[VolumeView, Played]]) -> list[Para]:
+    """A line for each operation: how many volumes, and how it ends on them."""
+    counts = Counter((played.operation, played.result) for _, played in rows)
+    paras: list[Para] = []
+    for operation in dict.fromkeys(played.operation for _, played in rows):
+        shown = [
+            f"{words} {number(counts[operation, result])}"
+            for result, (words, _) in VERDICTS.items()
+            if counts[operation, result]
+        ]
+        total = sum(played.operation is operation for _, played in rows)
+        parts: Line = [(f"{operation.value.upper():<8} ", "strong"), (f"{plural(total, 'volume')}: ", "text")]
+        paras.append(Para([*parts, (", ".join(shown), "text")]))
     return paras

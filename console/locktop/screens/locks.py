@@ -57,6 +57,12 @@ class LocksScreen(View):
             yield DetailPane(glyphs)
         yield FilterBar()
 
+    def chosen_volumes(self) -> tuple[str, ...] | None:
+        """The volumes of the rows that the filter leaves; None without a filter: all that there are."""
+        if not self._filter.text:
+            return None
+        return tuple(dict.fromkeys(row.volume.name for row in self._visible))
+
     # -- status -> widgets
 
     def show_status(self, status: Status) -> None:
@@ -191,6 +197,12 @@ class LocksScreen(View):
         row = self.query_one(LockTable).cursor_row
         if row is not None:
             self.locktop.open_volume(row.volume.name, row.key)
+
+    async def action_simulate(self) -> None:
+        """How operations on the volume under the cursor would fare."""
+        row = self.query_one(LockTable).cursor_row
+        if row is not None:
+            await self.locktop.simulate(row.volume.name)
 
     def action_copy_key(self) -> None:
         """Copy the key of the lock under the cursor."""
