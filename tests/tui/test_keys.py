@@ -177,12 +177,20 @@ async def _redraw(app: LocktopApp, pilot: Pilot[int], key: str) -> None:
     assert text(app) == before
 
 
+async def _to_the_locks(app: LocktopApp, pilot: Pilot[int]) -> None:
+    """A view is left as it was found; its number pressed again leads out of what is open in it."""
+    await pilot.press("1")
+    await until(pilot, lambda: app.current_mode == "locks")
+    if not isinstance(app.screen, LocksScreen):
+        await pilot.press("1")
+    await until(pilot, lambda: isinstance(app.screen, LocksScreen))
+
+
 async def _views(app: LocktopApp, pilot: Pilot[int], key: str) -> None:
     await pilot.press(key)
     wanted = list(keys.VIEWS)[int(key) - 1]
     await until(pilot, lambda: isinstance(app.screen, View) and wanted == app.screen.VIEW)
-    await pilot.press("1")
-    await until(pilot, lambda: isinstance(app.screen, View) and app.screen.VIEW == "locks")
+    await _to_the_locks(app, pilot)
 
 
 async def _palette(app: LocktopApp, pilot: Pilot[int], key: str) -> None:
@@ -194,8 +202,7 @@ async def _palette(app: LocktopApp, pilot: Pilot[int], key: str) -> None:
     await until(pilot, lambda: "the view Events" in text(app))
     await pilot.press("enter")
     await until(pilot, lambda: isinstance(app.screen, EventsScreen))
-    await pilot.press("1")
-    await until(pilot, lambda: isinstance(app.screen, View) and app.screen.VIEW == "locks")
+    await _to_the_locks(app, pilot)
 
 
 async def _explain(app: LocktopApp, pilot: Pilot[int], key: str) -> None:
