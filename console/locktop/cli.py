@@ -24,7 +24,7 @@ from backuplock.text import printable
 from locktop import __version__
 from locktop.exits import SIGNALLED, ExitCode, exit_code, exit_table
 from locktop.output.streams import say
-from locktop.settings import Usage
+from locktop.settings import Usage, shown
 from locktop.subcommands import COMMANDS, load
 
 
@@ -93,9 +93,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(prog, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        # argparse repeats what it does not know, and that can be a URL with a password in it.
-        shown = re.sub(r"://\S*:\S*@", "://...@", message)
-        raise Usage(printable(shown, limit=300), advice=f"see {self.prog} --help")
+        raise Usage(shown(message, limit=300), advice=f"see {self.prog} --help")
 
 
 def _add_overview(parser: argparse.ArgumentParser) -> None:
@@ -118,8 +116,7 @@ def _check_not_a_command(options: argparse.Namespace) -> None:
         return
     close = difflib.get_close_matches(where.lower(), COMMANDS, n=1, cutoff=0.5)
     meant = f"did you mean locktop {close[0]}?" if close else f"commands are {', '.join(COMMANDS)}"
-    shown = printable(where, limit=60)
-    raise Usage(f"{shown!r} is neither a command nor a folder here", advice=meant)
+    raise Usage(f"{shown(where)!r} is neither a command nor a folder here", advice=meant)
 
 
 def _prepare_streams() -> None:

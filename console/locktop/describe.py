@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from backuplock.clock import Span
 from backuplock.model import LockFile, Operation
 from backuplock.rivals import Named
-from backuplock.rules import State, judge_as_longhorn, verdict
+from backuplock.rules import State, Verdict, judge_as_longhorn, verdict
 from locktop.format import (
     Glyphs,
     Part,
     age,
     countdown,
+    if_dead,
     name,
     number,
     owner_name,
@@ -123,9 +124,7 @@ def verdicts(row: Row, view: View) -> list[Fact]:
         found = verdict(row.volume.locks, operation, view.now)
         names = ", ".join(name(key.rpartition("/")[2].removesuffix(".lck")) for key in found.blockers[:3])
         more = f" and {number(len(found.blockers) - 3)} more" if len(found.blockers) > 3 else ""
-        until = (
-            f", at the earliest until {utc_near(found.until_ns, view.now.middle)}" if found.until_ns else ""
-        )
+        until = _until(row, found, view)
         if found.granted:
             parts: tuple[Part, ...] = (("would be granted", "good"),)
         elif found.granted is None:
@@ -134,6 +133,19 @@ def verdicts(row: Row, view: View) -> list[Fact]:
             parts = (("would be refused", "late"), (f" because of {names}{more}{until}", "text"))
         facts.append(Fact(operation.value, parts))
     return facts
+
+
+def _until(row: Row, found: Verdict, view: View) -> str:
+    """When what refuses ends: a release may come at any time, only the end of a lease can be reckoned."""
+    if found.until_ns is None:
+        return ""
+    ends = utc_near(found.until_ns, view.now.middle)
+    named = set(found.blockers)
+    records = [lock.record for lock in row.volume.locks if lock.key in named]
+    if not any(record is not None and record.acquired for record in records):
+        return f", until {ends} at the latest"
+    them = "it is" if len(named) == 1 else "they are"
+    return f" until {them} released; at {ends} {if_dead(len(named))}"
 
 
 def _unread_volume(row: Row) -> list[Fact]:

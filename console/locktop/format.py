@@ -257,6 +257,11 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def if_dead(holders: int) -> str:
+    """`if its holder dies now`, `if their holders die now`: when an end can be reckoned."""
+    return "if its holder dies now" if holders == 1 else "if their holders die now"
+
+
 def fit(text: str, width: int, *, ellipsis: str = "…", middle: bool = False, right: bool = False) -> str:
     """Exactly `width` cells: cut with an ellipsis at the end or in the middle, or padded.
 

@@ -6,6 +6,7 @@ and parsed by the same function, so that both are refused in the same words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -18,6 +19,11 @@ T = TypeVar("T")
 
 class Usage(Malformed):
     """The command line or a setting is not as it must be."""
+
+
+def shown(argument: str, limit: int = 60) -> str:
+    """An argument as errors repeat it: it can be a URL with a password in it."""
+    return printable(re.sub(r"://\S*:\S*@", "://...@", argument), limit=limit)
 
 
 @dataclass(frozen=True, slots=True)

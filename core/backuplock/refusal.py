@@ -5,7 +5,7 @@ from __future__ import annotations
 from backuplock import layout
 from backuplock.clock import seconds
 from backuplock.errors import AcquireFailed, Contended, LockError
-from backuplock.model import LockType
+from backuplock.model import LockType, Owner
 from backuplock.protocol import Blocker, Outcome, Result, Terms
 from backuplock.text import printable
 
@@ -25,10 +25,9 @@ def refusal(what: str, terms: Terms, outcome: Outcome, *, at: int, left_until: i
     told = fate(outcome.left, left)
     if outcome.result is Result.REFUSED:
         after = free_after(terms, outcome.blockers)
-        when = "when it ends is not known" if after is None else f"at the earliest in {after:.0f} s"
         return Contended(
             f"{where}: {_list(outcome.blockers)}{told}",
-            advice=f"it is free when they are released, {when}",
+            advice=_when_free(outcome.blockers, after),
             blockers=outcome.blockers,
             retry_after=after,
             left_for=left,
@@ -57,8 +56,23 @@ def free_after(terms: Terms, blockers: tuple[Blocker, ...]) -> float | None:
     return max(0.0, *(seconds(terms.timing.duration_ns - (age or 0)) for age in ages))
 
 
+def _when_free(blockers: tuple[Blocker, ...], after: float | None) -> str:
+    """What ends it, and by when it ends if that never happens because whoever should do it is dead."""
+    one = len(blockers) == 1
+    it = "it is" if one else "they are"
+    if any(blocker.acquired for blocker in blockers):
+        done, who = "released", "its holder dies" if one else "their holders die"
+        by_itself = f"if {who} now, in {after or 0:.0f} s"
+    elif all(blocker.acquired is None for blocker in blockers):
+        done, by_itself = "removed", f"by itself in {after or 0:.0f} s"
+    else:
+        done = "withdrawn or, once granted, released"
+        by_itself = f"if nobody is behind {'it' if one else 'them'}, in {after or 0:.0f} s"
+    return f"the way is free when {it} {done}; {'no other end is known' if after is None else by_itself}"
+
+
 def describe_blocker(blocker: Blocker) -> str:
-    """A blocker in words: name, type, state and age."""
+    """A blocker in words: name, type, state and age, and the holder where the lock names one."""
     kinds: dict[int | None, str] = {
         LockType.BACKUP_RESTORE: "backup or restore",
         LockType.DELETION: "deletion",
@@ -68,7 +82,16 @@ def describe_blocker(blocker: Blocker) -> str:
     name = blocker.key.rpartition("/")[2].removesuffix(layout.LOCK_SUFFIX)
     state = "" if blocker.acquired is None else ", held" if blocker.acquired else ", waiting"
     age = "" if blocker.age is None else f", refreshed {seconds(blocker.age):.0f} s ago"
-    return f"{printable(name, limit=80)} ({kind}{state}{age})"
+    return f"{printable(name, limit=80)} ({kind}{state}{age}{_holder(blocker.owner)})"
+
+
+def _holder(owner: Owner | None) -> str:
+    if owner is None:
+        return ""
+    parts = [owner.host, f"process {owner.pid}" if owner.pid else "", owner.user and f"user {owner.user}"]
+    who = ", ".join(printable(part, limit=80) for part in parts if part)
+    note = f", note: {printable(owner.note, limit=200)}" if owner.note else ""
+    return (f", by {who}" if who else "") + note
 
 
 def _list(blockers: tuple[Blocker, ...]) -> str:

@@ -90,7 +90,7 @@ def test_a_volume_without_locks_is_free(name: str, root: Path, capsys: pytest.Ca
     [
         ("pvc-aaaa", ExitCode.USAGE, "fits several volumes: pvc-aaaa1111 (shop/orders)"),
         ("pvc-none", ExitCode.MISSING, "has no volume 'pvc-none'"),
-        ("../../etc", ExitCode.MISSING, "has no volume"),
+        ("../../no-such-folder", ExitCode.MISSING, "has no volume"),
         ("", ExitCode.USAGE, "no volume is named"),
         ("\x1b[31m", ExitCode.MISSING, "has no volume"),
     ],

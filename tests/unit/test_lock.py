@@ -82,7 +82,7 @@ def test_a_refusal_names_the_blocker_its_type_its_age_and_the_earliest_end(world
 def test_of_many_blockers_three_are_named_and_the_rest_counted(world: World) -> None:
     for n in range(9):
         world.rival(name=f"lock-{n:016x}")
-    with pytest.raises(Contended, match=r"; and 6 more; it is free"):
+    with pytest.raises(Contended, match=r"; and 6 more; the way is free when they are released"):
         world.lock().acquire()
 
 

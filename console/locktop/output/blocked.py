@@ -5,7 +5,7 @@ The JSON document of `locktop blocked --json`; fields are added within version 1
 version     1
 target, taken_at, complete, problems   as in `locktop ls --json` (see pydoc locktop.output.json_)
 store_now   the store's time that everything is judged at
-volumes     {found, blocked, unknown}: numbers of volumes
+volumes     {found, looked_at, blocked, unknown}: numbers of volumes; those that the words fit are looked at
 blocked     by volume: volume, namespace, claim, workload, problem (why it could not be read, or ""), and
             operations: operation, result (blocked, unknown), until (the earliest end if all holders died now;
             null: none is known), blockers, waiting, longhorn (result, blockers), as in `locktop show --json`;
@@ -23,7 +23,7 @@ from typing import Any
 from backuplock.model import Operation, Snapshot, VolumeNames, VolumeView
 from backuplock.rules import Verdict
 from backuplock.tree import Node, Tree, tree_of
-from locktop.format import Glyphs, Line, name, number, plural, type_label
+from locktop.format import Glyphs, Line, if_dead, name, number, plural, type_label
 from locktop.output.fields import iso, problems, purpose
 from locktop.output.paper import Para, blank
 from locktop.output.volume_json import verdict_fields
@@ -91,7 +91,7 @@ def unread(snapshot: Snapshot) -> list[str]:
     ]
 
 
-def document(snapshot: Snapshot, found: Sequence[Blockage]) -> dict[str, Any]:
+def document(snapshot: Snapshot, found: Sequence[Blockage], looked_at: int) -> dict[str, Any]:
     """The document of the table above."""
     sure = sum(one.sure for one in found)
     return {
@@ -101,7 +101,12 @@ def document(snapshot: Snapshot, found: Sequence[Blockage]) -> dict[str, Any]:
         "store_now": iso(snapshot.clock.at(snapshot.began_mono_ns).middle),
         "complete": not problems(snapshot),
         "problems": [dataclasses.asdict(problem) for problem in problems(snapshot)],
-        "volumes": {"found": len(snapshot.volumes), "blocked": sure, "unknown": len(found) - sure},
+        "volumes": {
+            "found": len(snapshot.volumes),
+            "looked_at": looked_at,
+            "blocked": sure,
+            "unknown": len(found) - sure,
+        },
         "blocked": [_volume(one) for one in found],
     }
 
@@ -136,10 +141,19 @@ def _blocker(node: Node) -> dict[str, Any]:
     }
 
 
-def paras(found: Sequence[Blockage], glyphs: Glyphs) -> list[Para]:
-    """A paragraph a volume."""
+def paras(
+    found: Sequence[Blockage],
+    glyphs: Glyphs,
+    operations: Sequence[Operation] = tuple(Operation),
+    looked_at: int | None = None,
+) -> list[Para]:
+    """A paragraph a volume; `looked_at` volumes (None: not to be told) were asked about `operations`."""
+    among = "" if looked_at is None else f"{plural(looked_at, 'volume')} looked at"
     if not found:
-        return [Para([("Nothing is blocked: every operation would be granted", "good")])]
+        every = len(operations) == len(Operation)
+        what = "every operation" if every else " and ".join(one.value for one in operations)
+        count = f"; {among}" if among else ""
+        return [Para([(f"Nothing is blocked: {what} would be granted", "good"), (count, "text")])]
     result: list[Para] = []
     for one in found:
         names = one.view.names
@@ -155,7 +169,7 @@ def paras(found: Sequence[Blockage], glyphs: Glyphs) -> list[Para]:
     sure = sum(one.sure for one in found)
     text = f"{plural(sure, 'volume')} with something blocked"
     doubt = f", {number(len(found) - sure)} of which it cannot be told" if sure < len(found) else ""
-    return [*result, Para([(text + doubt, "strong")])]
+    return [*result, Para([(text + doubt, "strong"), (f", of {among}" if among else "", "text")])]
 
 
 def _alike(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
@@ -175,7 +189,8 @@ def _line(one: Blockage, verdicts: list[Verdict]) -> Line:
         held = any(_acquired(one.tree.node(key)) for key in first.blockers)
         end = until_words(first.until_ns, one.tree.now)
         # A release may come at any time; only the end of a lease can be reckoned.
-        words = f" until released; at {end} if its holder dies now" if held else f" until {end} at the latest"
+        died = f" until released; at {end} {if_dead(len(first.blockers))}"
+        words = died if held else f" until {end} at the latest"
         parts.append((words, "text"))
     waiting = {node.lock.key for verdict in verdicts for node in one.waiting(verdict.operation)}
     if waiting:

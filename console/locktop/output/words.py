@@ -18,7 +18,7 @@ from backuplock.liveness import Life
 from backuplock.model import LockFile
 from backuplock.rules import State, Verdict
 from backuplock.tree import Difference, Edge, Fate, Node, Rule, Tree
-from locktop.format import Glyphs, Part, name, type_words, utc_near
+from locktop.format import Glyphs, Part, if_dead, name, type_words, utc_near
 
 NAMED = 4
 """Locks that are named in one sentence; the rest is counted."""
@@ -131,7 +131,7 @@ def end_words(tree: Tree, found: Verdict) -> str:
     if any(node.lock.record is not None and node.lock.record.acquired for node in held):
         # A release may come at any time; only the end of a lease can be reckoned.
         end = until_words(found.until_ns, tree.now)
-        return f"until released; at {end} if its holder dies now"
+        return f"until released; at {end} {if_dead(len(held))}"
     sooner = "granted or withdrawn" if all(node.lock.record for node in held) else "removed"
     return f"until {until_words(found.until_ns, tree.now)}, or until it is {sooner}"
 

@@ -11,7 +11,7 @@ from backuplock.target import Target
 from locktop.exits import ExitCode
 from locktop.instants import offset
 from locktop.output.streams import say
-from locktop.settings import Settings
+from locktop.settings import Settings, shown
 from locktop.subcommands.common import add_clock_error, add_target, opener
 from locktop.subcommands.patience import patiently
 
@@ -113,6 +113,23 @@ def look_at_all(target: Target, settings: Settings, *, all_names: bool = False) 
             store.close()
 
     return patiently(work, settings.timeout.value, url=target.url, name="sweep")
+
+
+def none_fits(snapshot: Snapshot, words: list[str]) -> ExitCode | None:
+    """Say so and return the exit code if there is no store, or no volume that all words fit; else None."""
+    from locktop.output.blocked import fits, unread
+
+    if not snapshot.store_present:
+        say(f"{snapshot.target}: there is no backupstore here; is the path right?")
+        return ExitCode.MISSING
+    if not words or any(fits(view, words) for view in snapshot.volumes):
+        return None
+    count, asked = len(snapshot.volumes), shown(" ".join(words))
+    among = f"none of the {count:,} volumes looked at" if count != 1 else "not the one volume looked at"
+    say(f"no volume fits {asked!r}, {among}; locktop ls --all lists them")
+    for problem in unread(snapshot):
+        say(f"not read: {problem}")
+    return ExitCode.MISSING if snapshot.complete else ExitCode.INCOMPLETE
 
 
 def lookup(settings: Settings, stop: threading.Event, *, whole_id: bool = False) -> Lookup:

@@ -8,8 +8,8 @@ import sys
 from backuplock.model import Operation
 from locktop.exits import ExitCode, exit_table
 from locktop.output.streams import say
-from locktop.subcommands.asking import add_common, glyphs_for, look_at_all
-from locktop.subcommands.common import settings_of, target_of
+from locktop.subcommands.asking import add_common, glyphs_for, look_at_all, none_fits
+from locktop.subcommands.common import refuse_targets, settings_of, target_of
 
 _EXAMPLES = """\
 examples:
@@ -18,7 +18,8 @@ examples:
   locktop blocked --op delete shop/                volumes and claims with shop/ in their names
   locktop blocked --json | jq '.volumes[].volume'  (its fields: pydoc locktop.output.blocked)
 
-0: every operation would be granted everywhere; 1: some would be refused; 3: of some it cannot be told.
+0: every operation would be granted everywhere; 1: some would be refused; 3: of some it cannot be told; 6: no
+volume fits the words.
 
 exit codes:
 """
@@ -43,23 +44,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Sweep, print what is blocked, and say by the exit code whether anything is."""
     settings = settings_of(options)
+    refuse_targets(options.filter, "blocked")
     target = target_of(settings)
     operations = tuple(one for one in Operation if not options.op or one.value in options.op)
-    snapshot = look_at_all(target, settings)
+    # Whether a volume without locks fits can only be told from its names.
+    snapshot = look_at_all(target, settings, all_names=bool(options.filter))
+    nowhere = none_fits(snapshot, options.filter)
+    if nowhere is not None:
+        return nowhere
     from locktop.output import blocked, volume_json
 
     found = blocked.blockages(snapshot, operations, options.filter)
+    looked_at = sum(blocked.fits(view, options.filter) for view in snapshot.volumes)
     if options.json:
-        sys.stdout.write(volume_json.text(blocked.document(snapshot, found)))
+        sys.stdout.write(volume_json.text(blocked.document(snapshot, found, looked_at)))
     else:
         from locktop.output.paper import print_paras
 
-        print_paras(blocked.paras(found, glyphs_for(settings)))
+        print_paras(blocked.paras(found, glyphs_for(settings), operations, looked_at))
     for problem in blocked.unread(snapshot):
         say(f"not read: {problem}")
-    if not snapshot.store_present:
-        say(f"{snapshot.target}: there is no backupstore here; is the path right?")
-        return ExitCode.MISSING
     if any(one.sure for one in found):
         return ExitCode.NEGATIVE
     return ExitCode.INCOMPLETE if found or not snapshot.complete else ExitCode.OK

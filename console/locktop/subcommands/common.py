@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backuplock.layout import ROOT
 from backuplock.target import Target, parse_target
-from locktop.settings import Settings, Usage, resolve
+from locktop.settings import Settings, Usage, resolve, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from backuplock.stores.base import Store
 
@@ -51,6 +53,32 @@ def settings_of(options: argparse.Namespace) -> Settings:
             raise Usage("two targets are given", advice="name it once, as an argument or after -t")
         flags["target"] = where
     return resolve(flags, os.environ)
+
+
+def refuse_targets(words: Iterable[str], command: str) -> None:
+    """Refuse a target where the name of a volume, or words of names, are wanted.
+
+    Raises:
+        Usage: one of them is a URL or a path that exists.
+    """
+    for word in words:
+        if _is_target(word):
+            raise Usage(
+                f"{shown(word)!r} looks like a backup target",
+                advice=f"a target goes after -t: locktop {command} -t TARGET ...",
+            )
+
+
+def _is_target(word: str) -> bool:
+    if "://" in word:
+        return True
+    try:
+        # Claims have slashes too; a folder of that name here does not make one a path.
+        pathlike = word.startswith(("/", "./", "../", "~/")) or word in (".", "..", "~")
+        path = Path(word).expanduser()
+        return path.exists() if pathlike else (path / ROOT).is_dir() and bool(word)
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 def opener(target: Target) -> Callable[[], Store]:

@@ -15,7 +15,7 @@ from locktop.subcommands.asking import (
     verdict_code,
     watch_ns,
 )
-from locktop.subcommands.common import settings_of, target_of
+from locktop.subcommands.common import refuse_targets, settings_of, target_of
 
 _EXAMPLES = """\
 examples:
@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
     """Look at the volume and print it."""
     settings = settings_of(options)
     watching = watch_ns(options)
+    refuse_targets([options.volume], "show")
     inquiry = ask(target_of(settings), settings, options.volume, watch_for_ns=watching)
     if options.json:
         from locktop.output import volume_json

@@ -13,8 +13,15 @@ from locktop.exits import ExitCode, exit_table
 from locktop.instants import at, offset
 from locktop.output.streams import say
 from locktop.settings import Settings, Usage
-from locktop.subcommands.asking import VOLUME_HELP, add_common, find_one, glyphs_for, look_at_all
-from locktop.subcommands.common import settings_of, target_of
+from locktop.subcommands.asking import (
+    VOLUME_HELP,
+    add_common,
+    find_one,
+    glyphs_for,
+    look_at_all,
+    none_fits,
+)
+from locktop.subcommands.common import refuse_targets, settings_of, target_of
 
 if TYPE_CHECKING:
     from locktop.what_if import Played, Wish
@@ -34,7 +41,7 @@ Nothing is written: the lock's own code runs on a copy of the locks, in memory, 
 others do is assumed, and said. LOCK is a lock's name or a part of it that fits no other. JSON (--json):
 pydoc locktop.output.simulate_json
 
-0: granted; 1: refused, or lost while it works; 3: it cannot be told.
+0: granted; 1: refused, or lost while it works; 3: it cannot be told; 6: there is no such volume.
 
 exit codes:
 """
@@ -71,6 +78,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Play the scenario and print how it ends."""
     settings = settings_of(options)
+    refuse_targets(options.volume, "simulate")
     wish = _wish(options)
     operations = tuple(one for one in Operation if options.op in (one.value, "all"))
     if options.batch:
@@ -109,10 +117,10 @@ def _batch(
         )
     snapshot = look_at_all(target_of(settings), settings, all_names=bool(options.volume))
     now = snapshot.clock.at(snapshot.began_mono_ns)
+    nowhere = none_fits(snapshot, options.volume)
+    if nowhere is not None:
+        return nowhere
     views = [view for view in snapshot.volumes if blocked.fits(view, options.volume)]
-    if not snapshot.store_present:
-        say(f"{snapshot.target}: there is no backupstore here; is the path right?")
-        return ExitCode.MISSING
     rows = [row for operation in operations for row in play_all(views, now, wish, operation)]
     if options.json:
         from locktop.output import simulate_json, volume_json

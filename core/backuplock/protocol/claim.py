@@ -11,6 +11,7 @@ import enum
 from dataclasses import dataclass
 
 from backuplock.clock import SECOND
+from backuplock.model import Owner
 from backuplock.rules import LONGHORN, Timing
 
 
@@ -114,7 +115,8 @@ class Blocker:
     """A lock that refused us or took our lease: what it says and, in store time, how old it is.
 
     `type` and `acquired` are None for a file without a record. `age` is a lower bound at the moment the
-    look began; `ends` is the store time at which it ends if its holder dies now. None: not known.
+    look began; `ends` is the store time at which it ends if its holder dies now. None: not known. `owner` is
+    what a lock of our own says of its holder; it decides nothing.
     """
 
     key: str
@@ -123,6 +125,7 @@ class Blocker:
     acquired: bool | None
     age: int | None
     ends: int | None
+    owner: Owner | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from backuplock.errors import BackupLockError
-from backuplock.model import Flaw, LockFile
+from backuplock.model import Flaw, LockFile, Owner
 from backuplock.protocol.claim import Outcome
 from backuplock.rules import Contender, contender
 
@@ -42,12 +42,13 @@ class Own:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """Somebody else's lock file in a look. Without `record`, `flaw` says why, and `modified` is the best
-    time that the store gave."""
+    time that the store gave. `owner` is for people; it decides nothing."""
 
     key: str
     record: Contender | None
     flaw: Flaw | None = None
     modified: int | None = None
+    owner: Owner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,4 +168,4 @@ def seen(lock: LockFile) -> Seen:
     if record is None and flaw is None:
         # A record without a time: its age cannot be judged, which is as good as unread.
         flaw = Flaw.UNREADABLE
-    return Seen(lock.key, record, flaw, lock.modified_ns)
+    return Seen(lock.key, record, flaw, lock.modified_ns, lock.record.owner if lock.record else None)

@@ -161,4 +161,5 @@ def _blocker(other: Seen, now: int, terms: Terms) -> Blocker:
         acquired=record.acquired if record is not None else None,
         age=None if modified is None else max(0, now - modified),
         ends=None if modified is None else modified + terms.timing.duration_ns,
+        owner=other.owner,
     )
