@@ -1,9 +1,9 @@
-"""Who renews: one scheduler for all locks of a process, on a few threads of its own.
+"""Who renews: one scheduler for all locks of a process on one store, on a few threads of its own.
 
 A thousand locks need no thousand threads; but one request that hangs must not keep the others waiting, so
 threads are added while work is due and all are busy. They are daemons: a hung file server cannot keep the
-process from ending. What watches over the ends of leases has threads of its own, for every one of those
-that make requests may hang.
+process from ending. Each store has threads of its own, for all that wait for one store may hang at once;
+and so have those that watch over the ends of leases and those that tell of them, whoever is told.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from backuplock.clock import SECOND, Clock, SystemClock
 MAX_THREADS = 32
 _WATCHERS = 2
 _IDLE_S = 1.0
-"""Longest wait in one go: the waits of threads do not count suspend, so the clock is asked this often."""
+"""Longest wait in one go: the waits of threads do not count suspend, so the clocks are asked this often."""
+_STEP_NS = SECOND // 10
+"""What the wall clock gains on the monotonic one between two looks without being a step."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +40,9 @@ class Scheduler(Protocol):
 
 class Keeper:
     """The scheduler in earnest. Threads start with the first task and end some time after the last.
+
+    Where the wall clock steps ahead of the monotonic one, as it does when a virtual machine was paused, tasks
+    are due by as much earlier: a lease may have run out meanwhile. A task must bear to come early.
 
     Args:
         clock: what "when" means.
@@ -56,6 +61,8 @@ class Keeper:
         self._order = itertools.count()
         self._threads = 0
         self._idle = 0
+        self._ahead = 0
+        self._offset = self._clock.wall_ns() - self._clock.mono_ns()
 
     def schedule(self, at_mono_ns: int, task: Task) -> None:
         """As `Scheduler.schedule`.
@@ -64,7 +71,8 @@ class Keeper:
             RuntimeError: there is no thread and the system gives none; the task will not run.
         """
         with self._due:
-            entry = (at_mono_ns, next(self._order), task)
+            self._now()
+            entry = (at_mono_ns + self._ahead, next(self._order), task)
             heapq.heappush(self._heap, entry)
             refused = self._staff()
             if refused is not None and self._threads == 0:
@@ -72,6 +80,15 @@ class Keeper:
                 heapq.heapify(self._heap)
                 raise refused
             self._due.notify()
+
+    def _now(self) -> int:
+        """The monotonic clock, ahead by all steps of the wall clock so far."""
+        mono = self._clock.mono_ns()
+        offset = self._clock.wall_ns() - mono
+        if offset - self._offset >= _STEP_NS:
+            self._ahead += offset - self._offset
+        self._offset = offset
+        return mono + self._ahead
 
     def _staff(self) -> RuntimeError | None:
         """One more thread if none is free to watch the queue; the error if the system gives none."""
@@ -105,7 +122,7 @@ class Keeper:
             try:
                 # Two watchers are enough: one may be about to take a task.
                 while self._heap and self._idle <= _WATCHERS:
-                    wait_ns = self._heap[0][0] - self._clock.mono_ns()
+                    wait_ns = self._heap[0][0] - self._now()
                     if wait_ns <= 0:
                         return heapq.heappop(self._heap)[2]
                     self._due.wait(min(wait_ns / SECOND, _IDLE_S))
@@ -117,23 +134,29 @@ class Keeper:
                     self._staff()
 
 
-_shared: dict[tuple[int, str], Keeper] = {}
+_shared: dict[tuple[int, str, str], Keeper] = {}
 _guard = threading.Lock()
 
 
-def shared_keeper() -> Keeper:
-    """The process's own keeper, for what makes requests; a forked child gets a new one."""
-    return _of_this_process("backuplock-keeper")
+def shared_keeper(store: str = "") -> Keeper:
+    """The process's own keeper for what makes requests to the store of this URL; a forked child gets a new
+    one."""
+    return _of_this_process("backuplock-keeper", store)
 
 
 def shared_watcher() -> Keeper:
-    """The process's own scheduler for what makes no requests: the ends of leases, and callbacks."""
+    """The process's own scheduler for what never waits: the watch over the ends of leases."""
     return _of_this_process("backuplock-watcher")
 
 
-def _of_this_process(name: str) -> Keeper:
+def shared_teller(store: str = "") -> Keeper:
+    """The process's own scheduler for callbacks, which may do anything, by the URL of the store."""
+    return _of_this_process("backuplock-teller", store)
+
+
+def _of_this_process(name: str, store: str = "") -> Keeper:
     with _guard:
-        mine = (os.getpid(), name)
+        mine = (os.getpid(), name, store)
         if mine not in _shared:
             # Threads do not survive a fork: what a parent left is of no use.
             for other in [one for one in _shared if one[0] != mine[0]]:

@@ -9,7 +9,7 @@ import enum
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from backuplock.clock import Clock, LeaseClock
 from backuplock.driver import Hands, describe
@@ -49,6 +49,16 @@ class _Turn(enum.Enum):
     ENDED = enum.auto()
 
 
+@dataclass(frozen=True, slots=True)
+class Schedulers:
+    """Who does what for a lease: `keeper` the renewals, which may hang; `watcher` watches its end, where
+    nothing ever waits; `teller` calls back, and that may do anything."""
+
+    keeper: Scheduler
+    watcher: Scheduler
+    teller: Scheduler
+
+
 class Lease:
     """A claim in motion. `run` wins it or not; a scheduler then renews it until `finish`.
 
@@ -57,9 +67,7 @@ class Lease:
     has answered 0 no late reply makes it more.
 
     Args:
-        scheduler: where renewals are done, which may hang.
-        watcher: where the end of the lease is watched; nothing there makes requests.
-        on_lost: called once, in a thread of the watcher, if the lease is lost before it is released.
+        on_lost: called once, in a thread of the teller, if the lease is lost before it is released.
 
     Attributes:
         lost: set when the lease is lost.
@@ -74,8 +82,7 @@ class Lease:
         action: Action,
         hands: Hands,
         clock: Clock,
-        scheduler: Scheduler,
-        watcher: Scheduler,
+        schedulers: Schedulers,
         on_lost: Callable[[Loss], None] | None,
     ) -> None:
         self.lost = threading.Event()
@@ -86,14 +93,14 @@ class Lease:
         self._action = action
         self._hands = hands
         self._clock = clock
-        self._scheduler = scheduler
-        self._watcher = watcher
+        self._schedulers = schedulers
         self._on_lost = on_lost
         self._guard = threading.RLock()
         self._crank = threading.Lock()
         self._leave = threading.Event()
         self._announced = False
         self._underway = False
+        self._watching = False
 
     @property
     def lease_clock(self) -> LeaseClock:
@@ -229,7 +236,7 @@ class Lease:
         if self._on_lost is not None:
             on_lost = self._on_lost
             try:
-                self._watcher.schedule(self._clock.mono_ns(), lambda: on_lost(loss))
+                self._schedulers.teller.schedule(self._clock.mono_ns(), lambda: on_lost(loss))
             except RuntimeError as error:
                 # `check()` and the event tell it all the same, and `check()` may be who runs this.
                 _log.warning("nobody could be told that lock %s is lost: %s", self._claim.name, error)
@@ -257,11 +264,13 @@ class Lease:
     def _schedule(self) -> None:
         with self._guard:
             claim, action = self._claim, self._action
-        if self._leave.is_set() or not isinstance(action, Sleep):
-            return
-        self._scheduler.schedule(self.lease_clock.mono_at(action.until), self._renew)
-        # The watch over the end: it is announced in time even if the renewal hangs.
-        self._watcher.schedule(self.lease_clock.mono_at(claim.until), self._watch)
+            if self._leave.is_set() or not isinstance(action, Sleep):
+                return
+            watched, self._watching = self._watching, True
+        self._schedulers.keeper.schedule(self.lease_clock.mono_at(action.until), self._renew)
+        if not watched:
+            # The watch over the end: it is announced in time even if the renewal hangs.
+            self._schedulers.watcher.schedule(self.lease_clock.mono_at(claim.until), self._watch)
 
     def _renew(self) -> None:
         if not self._crank.acquire(blocking=False):
@@ -276,4 +285,6 @@ class Lease:
         self._schedule()
 
     def _watch(self) -> None:
-        self.remaining_ns()
+        """Look whether it has ended; else again when it will, if it is not renewed once more."""
+        if self.remaining_ns() and not self._leave.is_set():
+            self._schedulers.watcher.schedule(self.lease_clock.mono_at(self.claim.until), self._watch)

@@ -24,8 +24,8 @@ from backuplock.clock import Clock, LeaseClock, SystemClock, nanoseconds, second
 from backuplock.driver import Hands, owner_here
 from backuplock.errors import LeftBehind, LockError
 from backuplock.guarantees import terms_for
-from backuplock.keeper import Scheduler, shared_keeper, shared_watcher
-from backuplock.lease import Lease
+from backuplock.keeper import Scheduler, shared_keeper, shared_teller, shared_watcher
+from backuplock.lease import Lease, Schedulers
 from backuplock.model import Operation
 from backuplock.protocol import Certificate, Loss, Outcome, Proof, Result, Terms, next_attempt, start
 from backuplock.refusal import describe_blocker, fate, refusal
@@ -52,9 +52,9 @@ class BackupLock:
         volume: the backup volume's name, or `layout.BACKING_IMAGE`.
         operation: decides the lock's type; backup and restore share one.
         note: a few words for people who find the lock; goes into the lock file.
-        on_lost: called with the `Loss`, in a thread of the keeper, when the lease is lost while held.
+        on_lost: called with the `Loss`, in a thread of its own kind, when the lease is lost while held.
         terms: periods and store habits; by default Longhorn's, with what the store's capabilities allow.
-        clock, scheduler, jitter: for tests; the system's clocks, the process's keeper, `random.random`.
+        clock, scheduler, jitter: for tests; the system's clocks, the process's keepers, `random.random`.
 
     Raises:
         Malformed: the volume's name is none.
@@ -307,7 +307,7 @@ class BackupLock:
         what = f"the lock of {self.volume} for {self.operation}"
         with self._guard:
             self._heed(call, None)
-            call.share = Share(Holding(call.lease, self._scheduler or shared_keeper(), what))
+            call.share = Share(Holding(call.lease, self._keeper(), what))
             self._held = self._last = call.share
             self._calling = None
 
@@ -340,9 +340,13 @@ class BackupLock:
         )
         owner = owner_here(self.operation, self._note, self._clock.wall_ns())
         hands = Hands(self._store, self.volume, owner, lease_clock)
-        scheduler = self._scheduler or shared_keeper()
         watcher = self._scheduler or shared_watcher()
-        return Lease(claim, action, hands, self._clock, scheduler, watcher, self._on_lost)
+        teller = self._scheduler or shared_teller(self._store.url)
+        crew = Schedulers(self._keeper(), watcher, teller)
+        return Lease(claim, action, hands, self._clock, crew, self._on_lost)
+
+    def _keeper(self) -> Scheduler:
+        return self._scheduler or shared_keeper(self._store.url)
 
     def _refusal(self, outcome: Outcome, at: int, left_until: int | None) -> LockError:
         what = f"{self.volume} for {self.operation}"

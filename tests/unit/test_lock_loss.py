@@ -10,6 +10,7 @@ import pytest
 from backuplock.clock import SECOND, ManualClock
 from backuplock.errors import LockLost, Unreachable
 from backuplock.keeper import Keeper
+from backuplock.lease import Schedulers
 from backuplock.lock import BackupLock
 from backuplock.model import Operation
 from backuplock.protocol import Loss, Proof
@@ -259,7 +260,7 @@ def test_all_are_told_though_nobody_asks_and_every_renewal_hangs() -> None:
     for lock in locks:
         lock.acquire()
         lease = lock._held._holding.lease
-        lease._scheduler, lease._watcher = keeper, watcher
+        lease._schedulers, lease._watching = Schedulers(keeper, watcher, watcher), False
         lease._schedule()
     world.store.add("list", before=gate)
     clock.advance(20 * SECOND)
