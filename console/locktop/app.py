@@ -11,14 +11,12 @@ from textual import events
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from backuplock.clock import SECOND
 from backuplock.text import ellipsize_middle, printable
-from locktop.adapter import ContainedApp
 from locktop.commands import KeyCommands
+from locktop.controls import Controls
 from locktop.format import ASCII, Glyphs, name, pick_glyphs
-from locktop.keys import REASONS, Key, Place, bindings
+from locktop.keys import Place, bindings
 from locktop.messages import SessionReported, SimulateRequested
-from locktop.picture import Picture
 from locktop.rows import Row
 from locktop.screens.base import Sheet, View
 from locktop.screens.blocked import BlockedScreen
@@ -32,16 +30,12 @@ from locktop.session import Event, Session
 from locktop.status import Status
 from locktop.theme import DARK
 
-RATES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-"""Seconds between two looks at the store that `+` and `-` step through."""
-
-
 _WIDTHS: list[tuple[int, str]] = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 _HEIGHTS: list[tuple[int, str]] = [(0, "-short"), (30, "-tall")]
 _NOTHING = Status("", "", read_only=True, mono_ns=0, wall_ns=0, interval_ns=0)
 
 
-class LocktopApp(ContainedApp, inherit_bindings=False):
+class LocktopApp(Controls, inherit_bindings=False):
     """The console on one session.
 
     Args:
@@ -75,11 +69,9 @@ class LocktopApp(ContainedApp, inherit_bindings=False):
         ascii_only: bool = False,
         handle_signals: bool = False,
     ) -> None:
-        super().__init__()
-        self.session = session
+        super().__init__(session, read_only=read_only)
         self.glyphs: Glyphs = pick_glyphs(ascii_only=ascii_only)
         self._handle_signals = handle_signals
-        self.picture = Picture(session, read_only=read_only)
         self.register_theme(DARK)
         self.theme = DARK.name
         self.set_reactive(LocktopApp.status, self.picture.status)
@@ -94,7 +86,7 @@ class LocktopApp(ContainedApp, inherit_bindings=False):
     def on_mount(self) -> None:
         """Paint at once; the store is opened by the session's thread after that."""
         self.switch_mode("locks")
-        self.set_interval(1.0, self._refresh_status)
+        self.set_interval(1.0, self.refresh_status)
         if self._handle_signals:
             self._catch_signals()
         self.call_after_refresh(self.session.start, self._hear)
@@ -122,46 +114,29 @@ class LocktopApp(ContainedApp, inherit_bindings=False):
         self.picture.hear(message.event)
         self.status = self.picture.status
 
-    def _refresh_status(self) -> None:
-        self.picture.tick()
+    def refresh_status(self) -> None:
+        """Time has passed, or a person changed something."""
+        before, now = self.status.tape, self.picture.tick().tape
+        if now is not None and now.ended and not (before is not None and before.ended):
+            # A clock that has reached its end lets no further look come due: this one shows the end.
+            self.session.refresh_now()
         self.status = self.picture.status
 
     @property
     def tab_counts(self) -> Mapping[str, int]:
         """How many there are to see in each view."""
         board = self.status.board
-        return {"locks": len(board.snapshot.by_key) if board else 0, "events": len(self.status.events)}
+        return {
+            "locks": len(board.snapshot.by_key) if board else 0,
+            "blocked": self.status.blocks.awaited if self.status.blocks else 0,
+            "events": len(self.status.events),
+        }
 
     def place_of(self, screen: Screen[object]) -> Place:
         """Which part of the table of keys holds for a screen."""
         return screen.PLACE if isinstance(screen, View | Sheet) else "app"
 
-    def why_off(self, key: Key) -> str:
-        """Why a key does nothing in this session, "" if it does."""
-        off = {"write": self.status.read_only}
-        return REASONS[key.needs] if off.get(key.needs) else ""
-
     # -- what people do anywhere
-
-    def action_pause(self) -> None:
-        """Let the picture stand as it is, or show the latest. The watch itself goes on all the while."""
-        self.picture.pause()
-        self._refresh_status()
-
-    def action_refresh_now(self) -> None:
-        """Look at once, and show what there is, paused or not."""
-        self.picture.peek()
-        self.session.refresh_now()
-
-    def action_rate(self, by: int) -> None:
-        """Look more often, or less."""
-        now = self.session.interval_ns / SECOND
-        if by > 0:
-            pace = max((rate for rate in RATES if rate < now), default=RATES[0])
-        else:
-            pace = min((rate for rate in RATES if rate > now), default=RATES[-1])
-        self.session.set_interval(pace)
-        self._refresh_status()
 
     def action_help(self) -> None:
         """Explain the keys of the view."""
@@ -174,8 +149,9 @@ class LocktopApp(ContainedApp, inherit_bindings=False):
             self.screen.dismiss()
         if view != self.current_mode:
             await self.switch_mode(view)
-        elif len(self.screen_stack) > 1:
-            await self.screen.dismiss()
+            return
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
 
     def action_explain(self) -> None:
         """Take a message of Longhorn."""

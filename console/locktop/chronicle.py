@@ -12,6 +12,7 @@ from backuplock.clock import SECOND, Clock
 from backuplock.errors import StoreError
 from backuplock.evidence import Surroundings, surroundings
 from backuplock.journal import HeldSince, Journal, JournalBusy, JournalError
+from backuplock.journal.reader import Gap
 from backuplock.model import Snapshot
 from backuplock.stores.base import Store
 from backuplock.text import printable
@@ -82,16 +83,21 @@ class Chronicle:
             self._journal.close()
             self._journal = None
 
-    def past(self, limit: int) -> tuple[Event, ...]:
-        """The latest events of the journal, the youngest first."""
+    def forget(self) -> None:
+        """What was seen so far does not go on: a recording was wound."""
+        self._watch = Watch()
+        self._explored = None
+
+    def past(self, limit: int) -> tuple[tuple[Event, ...], tuple[Gap, ...]]:
+        """The latest events of the journal, the youngest first, and the times without answers."""
         journal = self._ready()
         if journal is None:
-            return ()
+            return (), ()
         try:
-            return journal.latest(limit)
+            return journal.latest(limit), journal.gaps()[-limit:]
         except JournalError as error:
             self._give_up(error)
-            return ()
+            return (), ()
 
     def explore(self, store: Store, volume: str) -> Explored:
         """Look beside the locks of a volume, and into its past."""

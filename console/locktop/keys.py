@@ -53,6 +53,21 @@ REASONS: dict[str, str] = {
 }
 """Why a key is off while what it needs is not given."""
 
+
+def _list_keys(place: Place) -> tuple[Key, ...]:
+    """Moving in a list of one line a thing."""
+    return (
+        Key("move(1)", "j,down", "j k", "down, up (arrows too)", "MOVE", place),
+        Key("move(-1)", "k,up", "k", "", "", place),
+        Key("move_page(0.5)", "ctrl+d", "^d ^u", "half a page", "MOVE", place),
+        Key("move_page(-0.5)", "ctrl+u", "^u", "", "", place),
+        Key("move_page(1)", "pagedown,ctrl+f", "pgdn pgup", "a page", "MOVE", place),
+        Key("move_page(-1)", "pageup,ctrl+b", "pgup", "", "", place),
+        Key("move_to('first')", "g,home", "g G", "first, last (home, end)", "MOVE", place),
+        Key("move_to('last')", "G,end", "G", "", "", place),
+    )
+
+
 KEYS: tuple[Key, ...] = (
     # Locks
     Key("move(1)", "j,down", "j k", "down, up (arrows too)", "MOVE", "locks"),
@@ -79,9 +94,35 @@ KEYS: tuple[Key, ...] = (
     Key("command_palette", "colon,ctrl+p", ": ^p", "all commands", "PROGRAM", "app", "commands", 5),
     Key("explain", "m", "m", "explain an error message", "FIND", "app", "explain", 6),
     Key("pause", "p", "p", "hold the picture, go on", "LIVE", "app", "pause", 4),
-    Key("refresh_now", "r", "r", "look now", "LIVE", "app", "refresh", 7),
+    Key("refresh_now", "r", "r", "look now", "LIVE", "app", "refresh", 7, needs="store"),
     Key("rate(1)", "plus,equals_sign", "+ -", "look more, less often", "LIVE", "app"),
     Key("rate(-1)", "minus", "-", "", "", "app"),
+    Key(
+        "wind(10)",
+        "right,full_stop",
+        ". ,",
+        "10 s forward, back",
+        "REPLAY",
+        "app",
+        "wind",
+        3,
+        needs="recording",
+    ),
+    Key("wind(-10)", "left,comma", ",", "", "", "app", needs="recording"),
+    Key("wind(300)", "greater_than_sign", "> <", "5 min forward, back", "REPLAY", "app", needs="recording"),
+    Key("wind(-300)", "less_than_sign", "<", "", "", "app", needs="recording"),
+    Key(
+        "jump(1)",
+        "right_square_bracket",
+        "] [",
+        "next, previous event",
+        "REPLAY",
+        "app",
+        "event",
+        3,
+        needs="recording",
+    ),
+    Key("jump(-1)", "left_square_bracket", "[", "", "", "app", needs="recording"),
     Key("help", "question_mark,f1", "?", "this help", "PROGRAM", "app", "help", 0),
     Key("quit", "q,ctrl+q", "q", "quit", "PROGRAM", "app", "quit", 0),
     Key("quit", "ctrl+c", "^c", "", "", "app"),
@@ -100,6 +141,16 @@ KEYS: tuple[Key, ...] = (
     Key("wrap", "w", "w", "the lock's body in full", "VIEW", "details", "wrap", 7),
     Key("back", "escape,backspace", "esc", "back", "VIEW", "details", "back", 1),
     # Blocked
+    *_list_keys("blocked"),
+    Key("filter", "slash", "/", "filter by the locks involved", "FIND", "blocked", "filter", 1),
+    Key("only", "o", "o", "only where somebody waits", "FIND", "blocked", "only waited for", 2),
+    Key("back", "escape", "esc", "clear filter, to the top", "FIND", "blocked"),
+    Key("sort", "s", "s S", "next order, reverse", "FIND", "blocked", "sort", 4),
+    Key("reverse", "S", "S", "", "", "blocked"),
+    Key("names", "v", "v", "volume ids or claims first", "VIEW", "blocked", "names", 6),
+    Key("open", "enter", "enter", "all about this volume", "VIEW", "blocked", "volume", 2),
+    Key("simulate", "a", "a", "what if one acquired", "VIEW", "blocked", "simulate", 4),
+    Key("copy", "y", "y", "copy the volume's id", "VIEW", "blocked", "copy", 6),
     # Simulate
     Key("move(1)", "j,down", "j k", "scroll, next row", "MOVE", "simulate"),
     Key("move(-1)", "k,up", "k", "", "", "simulate"),
@@ -116,6 +167,13 @@ KEYS: tuple[Key, ...] = (
     Key("copy_command", "y", "y", "copy the command line", "VIEW", "simulate", "copy command", 3),
     Key("back", "escape", "esc", "leave the field, the view", "VIEW", "simulate", "back", 1),
     # Events
+    *_list_keys("events"),
+    Key("filter", "slash", "/", "filter as you type", "FIND", "events", "filter", 1),
+    Key("back", "escape", "esc", "clear filter, follow", "FIND", "events"),
+    Key("renewals", "R", "R", "show renewals, hide them", "FIND", "events", "renewals", 4),
+    Key("names", "v", "v", "volume ids or claims first", "VIEW", "events", "names", 6),
+    Key("open", "enter", "enter", "all about this volume", "VIEW", "events", "volume", 2),
+    Key("copy", "y", "y", "copy this line", "VIEW", "events", "copy", 6),
     # Explain
     Key("select(1)", "j,down", "j k", "next, previous complaint", "MOVE", "explain", "move", 4),
     Key("select(-1)", "k,up", "k", "", "", "explain"),
@@ -155,16 +213,23 @@ def footer_keys(place: Place) -> list[Key]:
     return own + [key for key in KEYS if key.place == "app" and key.footer]
 
 
+def key_of(action: str, place: Place) -> Key | None:
+    """The key behind an action in a place; keys that share one differ in nothing but themselves."""
+    found = [key for key in KEYS if key.action == action and key.place in (place, "app")]
+    return found[0] if found else None
+
+
 def commands(place: Place) -> list[Key]:
     """Everything that can be done in a place, in the order of the table, each thing once."""
     found = [key for key in KEYS if key.place in (place, "app") and key.words]
     return list({key.action: key for key in reversed(found)}.values())[::-1]
 
 
-def help_groups(place: Place) -> dict[str, list[Key]]:
+def help_groups(place: Place, *, replay: bool = False) -> dict[str, list[Key]]:
     """What the help of a place lists, by group, in the order of the table."""
     groups: dict[str, list[Key]] = {}
     for key in KEYS:
-        if key.group and key.place in (place, "app"):
+        fits = replay or key.needs != "recording"
+        if key.group and key.place in (place, "app") and fits:
             groups.setdefault(key.group, []).append(key)
     return groups

@@ -17,13 +17,16 @@ from typing import Literal
 from backuplock.clock import SECOND, Clock, SystemClock, nanoseconds
 from backuplock.errors import BackupLockError, Denied, Malformed, Missing, Unreachable
 from backuplock.journal import Journal
+from backuplock.journal.reader import Gap
 from backuplock.model import Snapshot
 from backuplock.stores.base import Store
 from backuplock.survey import ASSUMED_ERROR_NS, Cancelled, Progress, sweep
 from backuplock.text import printable
 from backuplock.watch import Event as LockEvent
 from backuplock.watch import Track
+from locktop.block_list import BlockList, blocks_of
 from locktop.chronicle import Chronicle, Explored
+from locktop.playback import Playback
 from locktop.rows import Board, board_of
 
 MAX_RETRY_NS = 30 * SECOND
@@ -43,15 +46,19 @@ class SnapshotArrived:
     """A sweep ended well; `board` is its Snapshot, judged.
 
     `happened` is what has happened since the one before, `tracks` what was seen of each lock so far, by key.
-    `past` is what the journal tells of before this session, the youngest first; only the first one has it.
+    `past` is what the journal tells of before this session, the youngest first, `gaps` when nothing was seen
+    then; only the first one has them. It is `anew` if nothing of before goes on: a recording was wound.
     `unrecorded` says why the journal is not written although it should be.
     """
 
     snapshot: Snapshot
     board: Board
+    blocks: BlockList
     happened: tuple[LockEvent, ...] = ()
     tracks: Mapping[str, Track] = field(default_factory=dict)
     past: tuple[LockEvent, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    anew: bool = False
     unrecorded: str = ""
 
 
@@ -60,13 +67,14 @@ class SweepFailed:
     """A sweep failed as a whole; the last good Snapshot still stands.
 
     `line` is one printable line, `retry_at_mono_ns` when the next attempt is due by the session's clock,
-    `attempts` how many failed in a row.
+    `attempts` how many failed in a row. `anew` as in `SnapshotArrived`: no Snapshot stands any more.
     """
 
     line: str
     kind: Kind
     retry_at_mono_ns: int
     attempts: int
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,7 @@ class Session:
         jitter: gives numbers in [0, 1); spreads the retries of many consoles.
         open_journal: makes the journal that everything seen is written to, in the session's thread. Without
             one nothing is written; one that fails is done without.
+        playback: the recording that `clock` plays, for a replay. It takes the place of the journal.
     """
 
     def __init__(
@@ -114,11 +123,15 @@ class Session:
         clock_error_s: float = ASSUMED_ERROR_NS / SECOND,
         jitter: Callable[[], float] = random.random,
         open_journal: Callable[[], Journal] | None = None,
+        playback: Playback | None = None,
     ) -> None:
         self.label = printable(label)
         self.url = printable(url)
         self.clock: Clock = clock or SystemClock()
         self.board: Board | None = None
+        self.playback = playback
+        self._blocks: BlockList | None = None
+        self._jumps, self._anew = 0, False
         self._open = open_store
         self._interval_ns = nanoseconds(interval_s)
         self._clock_error_ns = nanoseconds(clock_error_s)
@@ -203,7 +216,8 @@ class Session:
                 store, event = self._look(store)
                 if event is None:
                     break
-                self._deliver(event)
+                if not self._wound:
+                    self._deliver(event)
             if store is not None:
                 self._explore(store)
         if store is not None:
@@ -213,6 +227,8 @@ class Session:
     def _look(self, store: Store | None) -> tuple[Store | None, Event | None]:
         """Sweep once; the store to go on with, and what came of it (None: it was cancelled)."""
         self._asked.clear()
+        if self._wound:
+            self._forget()
         self._sweeping_since = self.clock.mono_ns()
         try:
             store = store or self._open()
@@ -261,6 +277,16 @@ class Session:
                 self.clock.sleep(self._left(), self._wake)
         return False
 
+    @property
+    def _wound(self) -> bool:
+        """Whether the recording is elsewhere now than where it was looked at: that look shows no moment."""
+        return self.playback is not None and self.playback.jumps != self._jumps
+
+    def _forget(self) -> None:
+        self._jumps, self._anew = self.playback.jumps if self.playback else 0, True
+        self.board = self._blocks = None
+        self._chronicle.forget()
+
     def _sweep(self, store: Store) -> SnapshotArrived:
         snapshot = sweep(
             store,
@@ -270,13 +296,18 @@ class Session:
             progress=self._reporter(),
             stop=self._stop,
         )
-        past = self._chronicle.past(PAST) if self.board is None else ()
+        source = self.playback or self._chronicle
+        past, gaps = source.past(PAST) if self.board is None else ((), ())
         self.board = board_of(snapshot, self.board)
+        self._blocks = blocks_of(self.board, self._blocks)
         happened = self._chronicle.take(snapshot)
         self._failures = 0
         self._due = self.clock.mono_ns()
+        anew, self._anew = self._anew, False
         told = self._chronicle
-        return SnapshotArrived(snapshot, self.board, happened, told.tracks, past, told.problem)
+        return SnapshotArrived(
+            snapshot, self.board, self._blocks, happened, told.tracks, past, gaps, anew, told.problem
+        )
 
     def _failed(self, line: str, kind: Kind, retry_after_s: float | None) -> SweepFailed:
         self._failures += 1
@@ -284,7 +315,7 @@ class Session:
         pause = max(pause, self._interval_ns, nanoseconds(retry_after_s or 0))
         self._due = self.clock.mono_ns() + round(pause * (0.8 + 0.4 * self._jitter()))
         self._chronicle.lose(kind, printable(line, limit=500))
-        return SweepFailed(printable(line), kind, self._due, self._failures)
+        return SweepFailed(printable(line), kind, self._due, self._failures, self._anew)
 
     def _reporter(self) -> Callable[[Progress], None]:
         last = self.clock.mono_ns()

@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from backuplock.clock import SECOND, Span
 from backuplock.rules import State
 from backuplock.watch import Event, Track
+from locktop.block_list import BlockList
 from locktop.chronicle import Explored
 from locktop.format import (
     Glyphs,
@@ -25,8 +26,10 @@ from locktop.format import (
     rtt,
     short_seconds,
     signed_seconds,
+    utc_instant,
     utc_time,
 )
+from locktop.playback import Tape
 from locktop.rows import Board
 from locktop.session import SweepFailed, SweepProgress
 
@@ -38,6 +41,15 @@ ORDER = (State.STALE, State.LATE, State.UNSURE, State.BAD, State.WAITING, State.
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """A time in which nothing was seen, by the local wall clock; still going on while it has no end."""
+
+    began_wall_ns: int
+    ended_wall_ns: int | None
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything the screens show, as of `mono_ns` and `wall_ns` of the session's clock.
 
@@ -46,7 +58,11 @@ class Status:
 
     `events` is what happened, the youngest last, `tracks` what was seen of each lock, by key. While paused
     they and the board stay as they were, the watch goes on, and `unseen` counts the events since.
-    `explored` is about the volume that is attended, `unrecorded` says why no journal is written.
+    The first `before` of the events are of before this session, out of the journal or the recording.
+    `outages` are the times without answers, the youngest last, and `holders` says who holds or held a lock
+    that events are about, by key, where it names anybody. `since_mono_ns` is when the watch began.
+    `blocks` is what is blocked on the board. `explored` is about the volume that is attended, `unrecorded`
+    says why no journal is written. `tape` is where the recording stands, in a replay.
     """
 
     label: str
@@ -65,6 +81,12 @@ class Status:
     unseen: int = 0
     explored: Explored | None = None
     unrecorded: str = ""
+    before: int = 0
+    outages: tuple[Outage, ...] = ()
+    holders: Mapping[str, str] = field(default_factory=dict)
+    since_mono_ns: int | None = None
+    blocks: BlockList | None = None
+    tape: Tape | None = None
 
     @property
     def now(self) -> Span:
@@ -101,6 +123,9 @@ def header(status: Status, glyphs: Glyphs, width: int) -> tuple[Line, Line]:
     right = [*_pulse(status, glyphs), *_age(status)]
     snapshot = status.board.snapshot if status.board else None
     wide, full = width >= 84, width >= 110
+    if status.tape is not None:
+        # What the recording's time and speed are must be known at any width; what asking takes, need not.
+        wide, snapshot = False, None
     if snapshot is not None and width >= 70:
         delay = rtt(snapshot.rtt_ns)
         right += [("   rtt " if wide else "  ", "dim"), (delay, "text")]
@@ -108,7 +133,7 @@ def header(status: Status, glyphs: Glyphs, width: int) -> tuple[Line, Line]:
         right += _skew(status, glyphs, full)
     if width < 100:
         right += [(" ", "text"), *_short_counts(status, glyphs)]
-    elif snapshot is not None:
+    elif snapshot is not None and status.tape is None:
         mark = "~" if snapshot.clock.source == "assumed" else ""
         right += [("   UTC ", "dim"), (mark + utc_time(status.now.middle), "text")]
     right.append((" ", "text"))
@@ -128,6 +153,8 @@ def _who(status: Status, glyphs: Glyphs, room: int, *, full: bool) -> Line:
 
 
 def _pulse(status: Status, glyphs: Glyphs) -> list[Part]:
+    if status.tape is not None:
+        return _playing(status.tape, glyphs)
     if status.paused:
         more = f" +{number(status.unseen)} new" if status.unseen else ""
         return [(f"{glyphs.paused} PAUSED", "waiting"), (more, "strong")]
@@ -135,6 +162,16 @@ def _pulse(status: Status, glyphs: Glyphs) -> list[Part]:
     if status.failure is not None:
         return [(f"{glyphs.warn} RETRY", "stale")]
     return [(f"{glyphs.live} LIVE", "good"), (pace, "text")]
+
+
+def _playing(tape: Tape, glyphs: Glyphs) -> list[Part]:
+    mark = glyphs.paused if tape.paused else glyphs.warn if tape.ended else glyphs.cursor
+    word = " END" if tape.ended else ""
+    tone = "waiting" if tape.paused or tape.ended else "good"
+    return [
+        (f"{mark} REPLAY x{tape.speed:g}{word}", tone),
+        (f"  {utc_instant(tape.wall_ns)}", "strong"),
+    ]
 
 
 def _pace(ns: int) -> str:

@@ -25,39 +25,110 @@ _UNLISTED = " could not be listed: "
 class ReplayClock:
     """A clock that starts in the past and runs `speed` times as fast as `base`, up to `end_wall_ns`.
 
-    Both readings stop at the end. Sleeps take `1 / speed` of their time.
+    Both readings stop at the end and while it is paused; sleeps take `1 / speed` of their time. The wall
+    clock can be wound (`seek`), back as far as `first_wall_ns`; the monotonic one only ever counts what was
+    played. Safe to use from several threads.
+
+    Raises:
+        ValueError: `speed` is not positive.
     """
 
     def __init__(
-        self, start_wall_ns: int, end_wall_ns: int, *, speed: float = 1.0, base: Clock | None = None
+        self,
+        start_wall_ns: int,
+        end_wall_ns: int,
+        *,
+        speed: float = 1.0,
+        base: Clock | None = None,
+        first_wall_ns: int | None = None,
     ) -> None:
-        if not speed > 0:
-            raise ValueError(f"time runs forward, not {speed} times")
-        self.speed = speed
         self._base: Clock = base or SystemClock()
-        self._began = self._base.mono_ns()
-        self._start = start_wall_ns
-        self._length = max(0, end_wall_ns - start_wall_ns)
+        self._guard = threading.Lock()
+        self.first_wall_ns = start_wall_ns if first_wall_ns is None else first_wall_ns
+        self.end_wall_ns = max(start_wall_ns, end_wall_ns)
+        self._speed = _forward(speed)
+        self._paused = False
+        self._jumps = 0
+        self._since = self._base.mono_ns()
+        self._wall, self._played = start_wall_ns, 0
+
+    @property
+    def speed(self) -> float:
+        """How many times as fast as `base` it runs."""
+        return self._speed
+
+    @property
+    def paused(self) -> bool:
+        """Whether it was stopped."""
+        return self._paused
+
+    @property
+    def jumps(self) -> int:
+        """How often it was wound: what was seen before a jump does not go on after it."""
+        return self._jumps
 
     @property
     def ended(self) -> bool:
         """Whether the end is reached."""
-        return self._elapsed() == self._length
+        return self.wall_ns() == self.end_wall_ns
 
     def wall_ns(self) -> int:
-        return self._start + self._elapsed()
+        with self._guard:
+            return self._wall + self._run()
 
     def mono_ns(self) -> int:
-        return _MONO_START + self._elapsed()
+        with self._guard:
+            return _MONO_START + self._played + self._run()
 
     def sleep(self, duration_ns: int, wake: threading.Event | None = None) -> bool:
-        return self._base.sleep(round(duration_ns / self.speed), wake)
+        # A clock that stands never reaches the end of a short sleep: its sleepers would come back at once.
+        least = _STANDING_NS if self._paused or self.ended else 0
+        return self._base.sleep(max(least, round(duration_ns / self._speed)), wake)
 
-    def _elapsed(self) -> int:
-        return min(self._length, round((self._base.mono_ns() - self._began) * self.speed))
+    def pause(self, *, paused: bool) -> None:
+        """Stop, or go on."""
+        with self._guard:
+            self._settle()
+            self._paused = paused
+
+    def set_speed(self, speed: float) -> None:
+        """Run faster or slower from now on.
+
+        Raises:
+            ValueError: not positive.
+        """
+        with self._guard:
+            self._settle()
+            self._speed = _forward(speed)
+
+    def seek(self, wall_ns: int) -> None:
+        """Go to an instant; outside the recording, to the end that is nearer."""
+        with self._guard:
+            self._settle()
+            self._wall = min(max(wall_ns, self.first_wall_ns), self.end_wall_ns)
+            self._jumps += 1
+
+    def _settle(self) -> None:
+        """Begin to count anew from here."""
+        run = self._run()
+        self._wall, self._played, self._since = self._wall + run, self._played + run, self._base.mono_ns()
+
+    def _run(self) -> int:
+        """What was played since it was last told something."""
+        if self._paused:
+            return 0
+        return min(self.end_wall_ns - self._wall, round((self._base.mono_ns() - self._since) * self._speed))
+
+
+def _forward(speed: float) -> float:
+    if not speed > 0:
+        raise ValueError(f"time runs forward, not {speed} times")
+    return speed
 
 
 _MONO_START = 1_000 * SECOND
+_STANDING_NS = SECOND // 4
+"""How long who waits for a clock that stands sleeps at least, by the clock under it."""
 
 
 class ReplayStore:

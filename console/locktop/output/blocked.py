@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backuplock.clock import Span
 from backuplock.model import Operation, Snapshot, VolumeNames, VolumeView
 from backuplock.rules import Verdict
 from backuplock.tree import Node, Tree, tree_of
@@ -76,11 +77,19 @@ def blockages(
     for view in snapshot.volumes:
         if not (view.locks or view.problem) or not fits(view, words):
             continue
-        tree = tree_of(view, now, local_now_ns=snapshot.taken_wall_ns)
-        verdicts = tuple(one for one in tree.verdicts if one.operation in operations and not one.granted)
-        if verdicts:
-            found.append(Blockage(view, tree, verdicts))
+        one = blockage_of(view, now, snapshot.taken_wall_ns, operations)
+        if one is not None:
+            found.append(one)
     return sorted(found, key=lambda one: (not one.sure, one.view.name))
+
+
+def blockage_of(
+    view: VolumeView, now: Span, local_now_ns: int, operations: Sequence[Operation] = tuple(Operation)
+) -> Blockage | None:
+    """What is blocked in one volume at the store time `now`; None if nothing is."""
+    tree = tree_of(view, now, local_now_ns=local_now_ns)
+    verdicts = tuple(one for one in tree.verdicts if one.operation in operations and not one.granted)
+    return Blockage(view, tree, verdicts) if verdicts else None
 
 
 def unread(snapshot: Snapshot) -> list[str]:
@@ -159,20 +168,25 @@ def paras(
         names = one.view.names
         called = f" {glyphs.dot} {name(names.claim_path)}" if names and names.claim_path else ""
         result.append(Para([(name(one.view.name) + called, "strong")]))
-        result += [Para(_line(one, verdicts), first=2, hang=4) for verdicts in _alike(one.verdicts)]
-        if one.view.problem:
-            result.append(Para([(f"could not be read: {name(one.view.problem)}", "bad")], first=2, hang=4))
-        result += [_blocker_para(one, node, glyphs) for node in one.blockers[:_SHOWN]]
-        if len(one.blockers) > _SHOWN:
-            result.append(Para([(f"and {number(len(one.blockers) - _SHOWN)} more", "dim")], first=4))
-        result.append(blank())
+        result += [*volume_paras(one, glyphs), blank()]
     sure = sum(one.sure for one in found)
     text = f"{plural(sure, 'volume')} with something blocked"
     doubt = f", {number(len(found) - sure)} of which it cannot be told" if sure < len(found) else ""
     return [*result, Para([(text + doubt, "strong"), (f", of {among}" if among else "", "text")])]
 
 
-def _alike(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
+def volume_paras(one: Blockage, glyphs: Glyphs) -> list[Para]:
+    """What is blocked in one volume and by what, without its name."""
+    result = [Para(_line(one, verdicts), first=2, hang=4) for verdicts in alike(one.verdicts)]
+    if one.view.problem:
+        result.append(Para([(f"could not be read: {name(one.view.problem)}", "bad")], first=2, hang=4))
+    result += [_blocker_para(one, node, glyphs) for node in one.blockers[:_SHOWN]]
+    if len(one.blockers) > _SHOWN:
+        result.append(Para([(f"and {number(len(one.blockers) - _SHOWN)} more", "dim")], first=4))
+    return result
+
+
+def alike(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
     """Operations with the same answer are told together: backup and restore share a lock type."""
     groups: dict[tuple[bool | None, tuple[str, ...]], list[Verdict]] = {}
     for one in verdicts:

@@ -58,7 +58,7 @@ class View(Screen[None]):
         yield TabBar(glyphs)
         yield Banner(glyphs)
         yield from self.body()
-        yield FooterBar(footer_keys(self.PLACE))
+        yield FooterBar([key for key in footer_keys(self.PLACE) if not self.locktop.why_off(key)])
         yield TooSmall()
 
     def body(self) -> Iterable[Widget]:

@@ -55,8 +55,10 @@ class HelpScreen(Sheet):
         """Write the sheet."""
         super().on_mount()
         self.query_one(TitleRule).show([("Help", "strong")], [("? or esc closes", "dim")])
-        read_only = self.locktop.status.read_only
-        self.query_one(Scroller).show(help_lines(self._place, self.locktop.glyphs, read_only=read_only))
+        status = self.locktop.status
+        replay = status.tape is not None
+        lines = help_lines(self._place, self.locktop.glyphs, read_only=status.read_only, replay=replay)
+        self.query_one(Scroller).show(lines)
 
     def action_back(self) -> None:
         """Close."""
@@ -67,9 +69,9 @@ class HelpScreen(Sheet):
         self.query_one(Scroller).scroll_lines(by)
 
 
-def help_lines(place: Place, glyphs: Glyphs, *, read_only: bool) -> list[Line]:
+def help_lines(place: Place, glyphs: Glyphs, *, read_only: bool, replay: bool = False) -> list[Line]:
     """The whole sheet: 80 cells wide, and 23 lines at most so that it fits under its title."""
-    groups = [_group(title, keys) for title, keys in help_groups(place).items()]
+    groups = [_group(title, keys) for title, keys in help_groups(place, replay=replay).items()]
     left, right = min(
         ((_stack(groups[:cut]), _stack(groups[cut:])) for cut in range(1, len(groups))),
         key=lambda sides: max(map(len, sides)),

@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
         if options.events:
             return _events(journal, first, options, settings)
         needs_terminal(f"locktop replay --events {printable(options.file, limit=200)}")
-        return _console(journal, (first, end), speed, options.file, settings)
+        return _console(journal, (begin, first, end), speed, options.file, settings)
     finally:
         journal.close()
 
@@ -153,19 +153,24 @@ def _events(journal: Journal, first: int, options: argparse.Namespace, settings:
     return ExitCode.OK
 
 
-def _console(journal: Journal, span: tuple[int, int], speed: float, file: str, settings: Settings) -> int:
+def _console(
+    journal: Journal, span: tuple[int, int, int], speed: float, file: str, settings: Settings
+) -> int:
+    """The console from the second instant of `span` on; it can be wound back to the first."""
     from backuplock.replay import ReplayClock, ReplayStore
     from locktop import app
+    from locktop.playback import Playback
     from locktop.session import Session
 
-    clock = ReplayClock(*span, speed=speed)
+    begin, first, end = span
+    clock = ReplayClock(first, end, speed=speed, first_wall_ns=begin)
     name = ellipsize_middle(printable(Path(file).name), _LABEL_WIDTH, "..")
-    pace = "" if speed == 1 else f" x{speed:g}"
     session = Session(
         lambda: ReplayStore(journal, clock),
-        label=f"REPLAY{pace} {name}",
+        label=name,
         url=f"replay of {journal.target}",
         interval_s=settings.interval.value,
         clock=clock,
+        playback=Playback(journal, clock),
     )
     return app.run(session, ascii_only=settings.ascii.value, mouse=settings.mouse.value)

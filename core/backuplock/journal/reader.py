@@ -130,9 +130,32 @@ class Reader:
         where = "WHERE e.volume = (SELECT id FROM name WHERE value = ?)"
         return self._latest(where, [codec.put_text(volume)], limit)
 
-    def latest(self, limit: int = 100) -> tuple[Event, ...]:
-        """The latest events of all volumes, the youngest first, each told once whoever saw it."""
-        return self._latest("", [], limit)
+    def latest(self, limit: int = 100, until_ns: int | None = None) -> tuple[Event, ...]:
+        """The latest events of all volumes, the youngest first, each told once whoever saw it; those seen up
+        to `until_ns` of the wall clock, if it is given."""
+        if until_ns is None:
+            return self._latest("", [], limit)
+        return self._latest("WHERE e.wall <= ?", [until_ns], limit)
+
+    def next_news(self, wall_ns: int) -> int | None:
+        """When something happened next: the first event after an instant of the wall clock that is not a mere
+        renewal, or the first failed look; None if nothing did."""
+        return self._news("min", ">", wall_ns)
+
+    def previous_news(self, wall_ns: int) -> int | None:
+        """When something happened last before an instant, see `next_news`."""
+        return self._news("max", "<", wall_ns)
+
+    def _news(self, which: str, side: str, wall_ns: int) -> int | None:
+        with self.asking() as ask:
+            row = ask(
+                f"SELECT {which}(at) FROM (SELECT {which}(wall) AS at FROM event"
+                f" WHERE wall {side} ?1 AND kind <> ?2"
+                f" UNION ALL SELECT {which}(began) FROM gap WHERE began {side} ?1)",
+                wall_ns,
+                EventKind.RENEWED.value,
+            ).fetchone()
+            return codec.get_maybe(row[0])
 
     def _latest(self, where: str, given: list[codec.Value], limit: int) -> tuple[Event, ...]:
         with self.asking() as ask:
