@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from bisect import bisect_left, insort
 from dataclasses import dataclass
 
 from backuplock.clock import Clock, Observation, SystemClock
 from backuplock.errors import Conflict, ReadOnly, TooLarge
 from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Entry, Listing, Version
+
+_AFTER_SLASH = chr(ord("/") + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class MemoryStore:
     ) -> None:
         self._clock = clock or SystemClock()
         self._objects: dict[str, _Object] = {}
+        self._keys: list[str] = []  # sorted, so that a listing costs what it shows and not what there is
         self._lock = threading.Lock()
         self.url = url
         self.capabilities = Capabilities(
@@ -48,19 +52,20 @@ class MemoryStore:
     def list(self, folder: str) -> Listing:
         prefix = f"{folder}/" if folder else ""
         entries: list[Entry] = []
-        folders: set[str] = set()
+        folders: list[str] = []
         with self._lock:
-            for key, found in self._objects.items():
-                if not key.startswith(prefix):
-                    continue
+            at = bisect_left(self._keys, prefix)
+            while at < len(self._keys) and (key := self._keys[at]).startswith(prefix):
                 head, slash, _ = key[len(prefix) :].partition("/")
                 if slash:
-                    folders.add(head)
-                elif head:
+                    folders.append(head)
+                    at = bisect_left(self._keys, f"{prefix}{head}{_AFTER_SLASH}", at)
+                    continue
+                if head:
+                    found = self._objects[key]
                     entries.append(Entry(head, len(found.body), found.modified_ns, found.etag))
-        return Listing(
-            tuple(sorted(entries, key=lambda entry: entry.name)), tuple(sorted(folders)), self._observed()
-        )
+                at += 1
+        return Listing(tuple(entries), tuple(sorted(folders)), self._observed())
 
     def read(self, key: str, *, cap: int = BODY_CAP) -> Blob | None:
         with self._lock:
@@ -83,7 +88,7 @@ class MemoryStore:
             etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
             now = self._clock.wall_ns()
             stored = _Object(bytes(body), now - now % self.capabilities.grain_ns, etag)
-            self._objects[key] = stored
+            self._keep(key, stored)
         return Version(stored.modified_ns, etag, self._observed())
 
     def delete(self, key: str, *, if_match: str | None = None) -> None:
@@ -92,13 +97,19 @@ class MemoryStore:
             found = self._objects.get(key)
             if if_match is not None and found is not None and found.etag != if_match:
                 raise Conflict(f"{key} is not the version that was expected")
-            self._objects.pop(key, None)
+            if self._objects.pop(key, None) is not None:
+                del self._keys[bisect_left(self._keys, key)]
 
     def plant(self, key: str, body: bytes, modified_ns: int) -> None:
         """Put an object there as if it had been written at `modified_ns`, for replay and simulation."""
         etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
         with self._lock:
-            self._objects[key] = _Object(bytes(body), modified_ns, etag)
+            self._keep(key, _Object(bytes(body), modified_ns, etag))
+
+    def _keep(self, key: str, made: _Object) -> None:
+        if key not in self._objects:
+            insort(self._keys, key)
+        self._objects[key] = made
 
     def close(self) -> None:
         """Nothing is held."""
