@@ -11,11 +11,12 @@ from typing import Literal
 
 from backuplock.clock import Span
 from backuplock.explain import Wording
+from backuplock.guarantees import RENEW_NS
 from backuplock.liveness import Life, Liveness
-from backuplock.model import Flaw, LockType, Operation
+from backuplock.model import Flaw, LockRecord, LockType, Operation
 from backuplock.rules import LONGHORN, State
 from backuplock.tree import Difference, Node
-from locktop.output.words import until_words
+from locktop.output.words import span_words, until_words
 
 Help = Literal["yes", "no", "perhaps", "harmful"]
 
@@ -71,6 +72,8 @@ def _stop(node: Node, life: Liveness, now: Span) -> tuple[Act, ...]:
     if record is None or not record.acquired or life.life is Life.STALE:
         return ()
     end = now.hi + LONGHORN.duration_ns
+    if is_ours(record):
+        return (Act("stop_holder", "yes", _stop_ours(record, until_words(end, now)), end),)
     where = {
         int(LockType.BACKUP_RESTORE): "the instance-manager that works for this volume (a backup or restore)",
         int(LockType.DELETION): "the longhorn-manager pod that owns the deletion",
@@ -84,6 +87,22 @@ def _stop(node: Node, life: Liveness, now: Span) -> tuple[Act, ...]:
     return (Act("stop_holder", "yes", text, end),)
 
 
+def is_ours(record: LockRecord | None) -> bool:
+    """Whether a lock says that locktop or its library holds it, which do not hold on as Longhorn does."""
+    tool = record.owner.tool if record is not None and record.owner is not None else ""
+    return tool.partition("/")[0] in ("backuplock", "locktop")
+
+
+def _stop_ours(record: LockRecord, end: str) -> str:
+    owner = record.owner
+    pid, host = (owner.pid, owner.host) if owner is not None else (0, "")
+    return (
+        f"send SIGTERM to its process{f' {pid}' if pid else ''}{f' on {host}' if host else ''}: locktop hold "
+        "gives the lock back at once, locktop run when its command has ended; if the process dies without "
+        f"that, the lock ends at {end} at the latest"
+    )
+
+
 def _remove(node: Node, life: Liveness, now: Span) -> Act:
     if node.state is State.STALE and life.life is Life.STALE:
         return Act("remove_file", "no", "harmless tidying: it is in nobody's way any more")
@@ -94,17 +113,25 @@ def _remove(node: Node, life: Liveness, now: Span) -> Act:
     if node.lock.flaw is not None:
         text = "not before it is known what it says: Longhorn may read it, and it may be a live lock"
         return Act("remove_file", "perhaps", text)
+    ours = is_ours(node.lock.record)
+    notices = f"notices within {span_words(RENEW_NS)} that it is gone, and stops its work"
     if life.life is Life.LIVE and node.lock.record is not None and node.lock.record.acquired:
         text = (
             "do not: the holder is alive, works on without protection and writes it anew within 60 seconds; "
             "data can be lost meanwhile"
         )
+        if ours:
+            text = (
+                f"do not: the holder is alive. It {notices}; it does not write it anew, but works without "
+                "protection until then, and what it was doing stays half done"
+            )
         return Act("remove_file", "harmful", text)
     if node.state is State.WAITING:
         end = node.standing.ends_ns
         when = f" after {until_words(end, now)}" if end is not None else ""
         return Act("remove_file", "perhaps", f"not while it may be a request in progress; harmless{when}")
-    text = "not before it is sure that the holder is dead: a live one writes it anew within 60 seconds"
+    would = notices if ours else "writes it anew within 60 seconds"
+    text = f"not before it is sure that the holder is dead: a live one {would}"
     return Act("remove_file", "perhaps", text)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -10,6 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from backuplock.model import LockRecord, Owner
+from backuplock.wire import encode
 from harness.builders import Lock, Volume, write, write_locks
 from harness.commands import fingerprint, run
 from harness.complaints import FORMS, OTHERS, Form, first, later
@@ -194,3 +199,56 @@ def test_hostile_names_and_bodies_stay_text(root: Path, capsys: pytest.CaptureFi
         done = run(capsys, *arguments, "-t", str(root))
         assert done.code == ExitCode.NEGATIVE
         assert all(line.isprintable() for line in (done.out + done.err).splitlines())
+
+
+def ours(pid: int, *, host: str | None = None, name: str = "lock-0ur5") -> Lock:
+    """A lock of our own of 20 s, as a client of this library writes it."""
+    owner = Owner(host or socket.gethostname(), pid, "kim", "delete", "prune", tool="backuplock/0.1.0")
+    return Lock(VOLUME, name, 2, age_s=20, raw=encode(LockRecord(name, 2, True, owner)))
+
+
+def gone() -> int:
+    """The number of a process that has just ended."""
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
+
+
+def test_a_lock_of_ours_is_not_said_to_be_written_anew(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(root, ours(os.getpid()))
+    done = run(capsys, "explain", "-t", str(root), "--json", later(VOLUME, "backup create/restore"))
+    (report,) = done.json["reports"]
+    acts = {act["act"]: act for act in report["blockers"][0]["acts"]}
+    assert "does not write it anew" in acts["remove_file"]["text"]
+    assert "notices within 20 seconds" in acts["remove_file"]["text"]
+    assert acts["remove_file"]["helps"] == "harmful"
+    where = f"SIGTERM to its process {os.getpid()} on {socket.gethostname()}"
+    assert where in acts["stop_holder"]["text"]
+    longhorns = Lock(VOLUME, "lock-longhorn", 2, age_s=20)
+    put(root, longhorns)
+    text = run(capsys, "explain", "-t", str(root), later(VOLUME, "backup create/restore")).out
+    assert "writes it anew within 60 seconds" in text, "what is Longhorn's is told as before"
+
+
+@pytest.mark.parametrize("command", ["explain", "show"])
+def test_the_process_that_a_lock_names_is_looked_for_on_its_own_host(
+    command: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dead = gone()
+    put(root, ours(os.getpid(), name="lock-alive"), ours(dead, name="lock-gone"))
+    put(root, ours(os.getpid(), host="elsewhere", name="lock-far"), ours(-1, name="lock-odd"))
+    what = VOLUME if command == "show" else later(VOLUME, "backup create/restore")
+    done = run(capsys, command, "-t", str(root), "--json", what)
+    picture = done.json if command == "show" else done.json["reports"][0]["picture"]
+    found = {
+        one["lock"].rpartition("/")[2]: (one["mark"], one["text"])
+        for one in picture["findings"]
+        if "on this host" in one["text"]
+    }
+    assert set(found) == {"lock-alive.lck", "lock-gone.lck"}
+    assert found["lock-alive.lck"] == ("known", f"a process {os.getpid()} runs on this host")
+    assert found["lock-gone.lck"][0] == "likely"
+    assert f"no process {dead} runs on this host" in found["lock-gone.lck"][1]
+    assert f"no process {dead} runs on this host" in run(capsys, command, "-t", str(root), what).out

@@ -62,11 +62,13 @@ def ask(
 
     def work(stop: threading.Event) -> Inquiry:
         from backuplock.inquiry import Watching, inquire
+        from locktop.neighbours import with_neighbours
 
         store = opener(target)()
         try:
             watching = Watching(watch_for_ns, told=_told, lost=lambda error: say(f"not read: {error}"))
-            return inquire(store, volume, lookup(settings, stop, whole_id=whole_id), watching=watching)
+            how = lookup(settings, stop, whole_id=whole_id)
+            return with_neighbours(inquire(store, volume, how, watching=watching))
         finally:
             store.close()
 
