@@ -110,6 +110,29 @@ def test_a_malformed_target_gets_one_line(
     assert "hunter2secret" not in line
 
 
+@pytest.mark.parametrize("name", sorted(subcommands.COMMANDS))
+def test_json_says_what_its_fields_mean(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([name, "--help"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert "pydoc" not in shown, "which finds nothing unless locktop lies on the path of just that Python"
+    if "--json" not in shown:
+        assert "--schema" not in shown
+        return
+    assert cli.main([name, "--schema"]) == ExitCode.OK
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "JSON" in out
+    assert "version" in out
+
+
+def test_the_schema_names_every_field_of_a_lock(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["ls", "--json", str(store)]) == ExitCode.OK
+    (lock, *_) = json.loads(capsys.readouterr().out)["locks"]
+    assert cli.main(["ls", "--schema"]) == ExitCode.OK
+    said = capsys.readouterr().out
+    assert [field for field in lock if field not in said] == []
+
+
 def test_a_kind_of_store_that_is_not_supported_yet(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["ls", "azblob://box@core.windows.net/path/"]) == ExitCode.USAGE
     assert "azblob" in one_line(capsys)

@@ -3,7 +3,7 @@
 The JSON document of `locktop blocked --json`; fields are added within version 1, never changed or removed:
 
 version     1
-target, taken_at, complete, problems   as in `locktop ls --json` (see pydoc locktop.output.json_)
+target, taken_at, complete, problems   as in `locktop ls --json` (see locktop ls --schema)
 store_now   the store's time that everything is judged at
 volumes     {found, looked_at, blocked, unknown}: numbers of volumes; those that the words fit are looked at
 blocked     by volume: volume, namespace, claim, workload, problem (why it could not be read, or ""), and

@@ -14,7 +14,7 @@ reports         for each complaint, in the order of the text:
   own_is_there  the named file still lies there
   habits        operation, retries (true, false, null: unknown), text: what Longhorn does by itself
   problem       why there is no picture, "" if there is
-  picture       null, or the document of `locktop show --json` (see pydoc locktop.output.volume_json)
+  picture       null, or the document of `locktop show --json` (see locktop show --schema)
 """
 
 from __future__ import annotations

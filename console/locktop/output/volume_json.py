@@ -12,7 +12,7 @@ volume          name, namespace, claim, workload, backing_image ("" where unknow
                 (keys)
 complete        false: something could not be read, absence proves nothing
 locks           in the order in which the store ranks them, those without a record last. The fields of
-                `locktop ls --json` (see pydoc locktop.output.json_), and:
+                `locktop ls --json` (see locktop ls --schema), and:
                 number      from 1
                 verdict     ignored, holds, fails, passes, clashes, counts, unknown (`backuplock.tree.Fate`)
                 liveness    life (live, late, stale, unknown), reasons, condemned_by

@@ -9,14 +9,14 @@ from backuplock.model import Operation
 from locktop.exits import ExitCode, exit_table
 from locktop.output.streams import say
 from locktop.subcommands.asking import add_common, glyphs_for, look_at_all, none_fits
-from locktop.subcommands.common import refuse_targets, settings_of, target_of
+from locktop.subcommands.common import add_schema, refuse_targets, settings_of, target_of
 
 _EXAMPLES = """\
 examples:
   locktop blocked -t /mnt/backups
   locktop blocked --op restore                     before a failover: can every volume be restored?
   locktop blocked --op delete shop/                volumes and claims with shop/ in their names
-  locktop blocked --json | jq '.volumes[].volume'  (its fields: pydoc locktop.output.blocked)
+  locktop blocked --json | jq '.volumes[].volume'  (its fields: locktop blocked --schema)
 
 0: every operation would be granted everywhere; 1: some would be refused; 3: of some it cannot be told; 6: no
 volume fits the words.
@@ -39,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--op", choices=[one.value for one in Operation], action="append", help="only this operation"
     )
     add_common(parser)
+    add_schema(parser, "locktop.output.blocked")
 
 
 def run(options: argparse.Namespace) -> int:

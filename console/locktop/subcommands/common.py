@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -53,6 +55,22 @@ def settings_of(options: argparse.Namespace) -> Settings:
             raise Usage("two targets are given", advice="name it once, as an argument or after -t")
         flags["target"] = where
     return resolve(flags, os.environ)
+
+
+def add_schema(parser: argparse.ArgumentParser, *modules: str) -> None:
+    """`--schema`: print what the fields of the JSON mean, which is what these modules say of themselves."""
+    parser.add_argument(
+        "--schema", action=_Schema, const=modules, nargs=0, help="what the fields of the JSON mean"
+    )
+
+
+class _Schema(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        texts = [inspect.getdoc(importlib.import_module(module)) for module in self.const]
+        if not all(texts):
+            raise Usage("this Python drops all documentation", advice="run it without -OO")
+        sys.stdout.write("\n\n".join(filter(None, texts)) + "\n")
+        parser.exit()
 
 
 def refuse_targets(words: Iterable[str], command: str) -> None:

@@ -14,7 +14,7 @@ from locktop.exits import ExitCode, exit_table
 from locktop.output.streams import say
 from locktop.settings import Settings, Usage
 from locktop.subcommands.asking import add_common, add_watch, ask, glyphs_for, watch_ns
-from locktop.subcommands.common import settings_of, target_of
+from locktop.subcommands.common import add_schema, settings_of, target_of
 
 if TYPE_CHECKING:
     from backuplock.inquiry import Inquiry
@@ -26,7 +26,7 @@ examples:
   kubectl -n longhorn-system logs -l app=longhorn-manager | locktop explain -t s3://backups@us-east-1/prod/ -
   locktop explain --file longhorn.log         with LOCKTOP_TARGET set
   locktop explain - --watch 70s < error.txt   also watches for a refresh: the surest sign of life
-  locktop explain --json "$MESSAGE"           exact (its fields: pydoc locktop.output.explain_json)
+  locktop explain --json "$MESSAGE"           exact (its fields: locktop explain --schema)
 
 Paste the message as it is, wrapped in others, or a whole log; quote it for the shell. Without a target only
 the message itself is explained.
@@ -49,6 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help="with --json: also the raw records")
     add_watch(parser)
     add_common(parser)
+    add_schema(parser, "locktop.output.explain_json", "locktop.output.volume_json", "locktop.output.json_")
 
 
 def run(options: argparse.Namespace) -> int:

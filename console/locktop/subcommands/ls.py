@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, TextIO
 from locktop.exits import ExitCode, exit_table
 from locktop.output.streams import say
 from locktop.settings import Settings
-from locktop.subcommands.common import add_clock_error, add_target, opener, settings_of, target_of
+from locktop.subcommands.common import (
+    add_clock_error,
+    add_schema,
+    add_target,
+    opener,
+    settings_of,
+    target_of,
+)
 from locktop.subcommands.patience import patiently
 
 if TYPE_CHECKING:
@@ -31,7 +38,7 @@ examples:
 
 Data goes to stdout, the summary and what could not be read to stderr. The table shows first what needs
 attention, JSON and CSV are sorted by volume and lock; JSON carries everything, exactly (its fields:
-pydoc locktop.output.json_).
+locktop ls --schema).
 
 exit codes:
 """
@@ -51,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also volumes without locks, ghosts, and leftovers of failed writes",
     )
+    add_schema(parser, "locktop.output.json_", "locktop.output.csv_")
     parser.add_argument("-q", "--quiet", action="store_true", help="no summary on stderr")
     parser.add_argument("--timeout", metavar="SECONDS", help="give up after so long (wait for ever)")
     add_clock_error(parser)

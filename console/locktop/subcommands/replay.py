@@ -13,7 +13,7 @@ from locktop.exits import ExitCode, exit_table
 from locktop.moments import moment
 from locktop.output.streams import say
 from locktop.settings import Settings, Usage
-from locktop.subcommands.common import needs_terminal, settings_of
+from locktop.subcommands.common import add_schema, needs_terminal, settings_of
 from locktop.subcommands.console import add_screen
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="begin", metavar="AT", help="begin at an instant (the first look)")
     parser.add_argument("--speed", metavar="N", default="1", help="times as fast (1)")
     parser.add_argument("--json", action="store_true", help="with --events JSON lines, with --ls a document")
+    add_schema(parser, "locktop.output.event_lines", "locktop.output.json_")
     add_screen(parser)
 
 

@@ -15,7 +15,7 @@ from locktop.subcommands.asking import (
     verdict_code,
     watch_ns,
 )
-from locktop.subcommands.common import refuse_targets, settings_of, target_of
+from locktop.subcommands.common import add_schema, refuse_targets, settings_of, target_of
 
 _EXAMPLES = """\
 examples:
@@ -23,7 +23,7 @@ examples:
   locktop show shop/data-postgres-0           with LOCKTOP_TARGET set; finds the volume of the claim
   locktop show pvc-3f3b --watch 70s           watches for a refresh first: the surest sign of life
   locktop show pvc-3f3b --json | jq '.verdicts[] | select(.operation == "delete")'
-                                              (its fields: pydoc locktop.output.volume_json)
+                                              (its fields: locktop show --schema)
 
 0: backup, restore and delete would all be granted; 1: one of them would be refused; 3: it cannot be told.
 
@@ -42,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help="also the raw records")
     add_watch(parser)
     add_common(parser)
+    add_schema(parser, "locktop.output.volume_json", "locktop.output.json_")
 
 
 def run(options: argparse.Namespace) -> int:

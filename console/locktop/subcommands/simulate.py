@@ -21,7 +21,7 @@ from locktop.subcommands.asking import (
     look_at_all,
     none_fits,
 )
-from locktop.subcommands.common import refuse_targets, settings_of, target_of
+from locktop.subcommands.common import add_schema, refuse_targets, settings_of, target_of
 
 if TYPE_CHECKING:
     from locktop.what_if import Played, Wish
@@ -38,8 +38,8 @@ examples:
   locktop simulate --batch --op delete shop/                 over those with shop/ in id or claim
 
 Nothing is written: the lock's own code runs on a copy of the locks, in memory, in virtual time. What the
-others do is assumed, and said. LOCK is a lock's name or a part of it that fits no other. JSON (--json):
-pydoc locktop.output.simulate_json
+others do is assumed, and said. LOCK is a lock's name or a part of it that fits no other. What the JSON
+means: locktop simulate --schema
 
 0: granted; 1: refused, or lost while it works; 3: it cannot be told; 6: there is no such volume.
 
@@ -73,6 +73,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(flag, metavar="LOCK@+TIME", action="append", default=[], help=f"{what} (at +0s)")
     add_common(parser, timeout=False)
+    add_schema(parser, "locktop.output.simulate_json")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -11,7 +11,14 @@ from locktop.exits import ExitCode, exit_table
 from locktop.instants import offset
 from locktop.output.streams import say
 from locktop.settings import Settings
-from locktop.subcommands.common import add_clock_error, add_target, opener, settings_of, target_of
+from locktop.subcommands.common import (
+    add_clock_error,
+    add_schema,
+    add_target,
+    opener,
+    settings_of,
+    target_of,
+)
 from locktop.subcommands.patience import patiently
 
 if TYPE_CHECKING:
@@ -33,7 +40,7 @@ examples:
 
 Events are inferred from one look to the next: what is shorter than the interval may be missed, and a lock
 that is gone was released, refused or removed by somebody; what is a guess is marked so. The JSON lines are
-described by: pydoc locktop.output.event_lines
+described by: locktop watch --schema
 
 exit codes:
 """
@@ -48,6 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLES + exit_table()
     add_target(parser)
     parser.add_argument("--json", action="store_true", help="JSON lines")
+    add_schema(parser, "locktop.output.event_lines")
     parser.add_argument("--interval", metavar="SECONDS", help="time between two looks at the store (2)")
     parser.add_argument("--for", dest="how_long", metavar="TIME", help="end after so long, as 10m")
     parser.add_argument("--no-renewals", action="store_true", help="leave out refreshes, the most frequent")
