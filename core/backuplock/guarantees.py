@@ -56,7 +56,9 @@ def guarantees(found: Capabilities) -> tuple[Guarantee, ...]:
         Guarantee(
             "order of arrival",
             found.grain_ns < SECOND,
-            f"times have a grain of {found.grain_ns / SECOND:g} s; within it names decide",
+            f"times have a grain of {found.grain_ns / SECOND:g} s; within it names decide"
+            if found.grain_ns > 1
+            else "times are fine enough to tell who came first",
         ),
     )
 

@@ -259,6 +259,19 @@ def test_a_folder_without_permission_is_denied(open_folder: Path) -> None:
     assert "ermission" in done.stderr
 
 
+def test_the_doctor_finds_that_nothing_may_be_written(open_folder: Path) -> None:
+    root = open_folder / "store"
+    write_all(root, fleet(1, 0), time.time_ns())
+    for folder, _, files in os.walk(root):
+        Path(folder).chmod(0o755)
+        for file in files:
+            (Path(folder) / file).chmod(0o644)
+    done = run_unprivileged("doctor", "--json", "--write", str(root))
+    assert done.returncode == ExitCode.NEGATIVE, done.stderr
+    grades = {one["name"]: one["grade"] for one in json.loads(done.stdout)["checks"]}
+    assert (grades["list"], grades["read"], grades["write"]) == ("ok", "ok", "bad")
+
+
 def test_a_volume_without_permission_is_shown_and_never_free(open_folder: Path) -> None:
     made = Fleet((Volume("pvc-a"), Volume("pvc-b")), (Lock("pvc-a", "lock-1"), Lock("pvc-b", "lock-2")))
     write_all(open_folder, made, time.time_ns())

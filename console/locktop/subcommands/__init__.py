@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "replay": "a recording in the console, as events, or as the table at an instant",
     "run": "run a command while holding a volume's lock",
     "hold": "hold a volume's lock by hand, for maintenance",
+    "doctor": "what a store gives and lacks for locks: permissions, clocks, conditions, mounts",
     "demo": "show the console on a store of its own, with clients at work",
 }
 """Name -> one line for the help, in the order of the help."""

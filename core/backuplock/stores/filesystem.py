@@ -12,7 +12,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from backuplock.errors import Missing, ReadOnly, Unreachable, Unsupported
 from backuplock.layout import ROOT
 from backuplock.rules import LONGHORN
 from backuplock.stores import mounts as table
+from backuplock.stores.aside import FolderAside
 from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Entry, Known, Listing, Version
 from backuplock.stores.files import beside, not_plain, read_version, rename, unlink, write_all
 from backuplock.stores.folders import climb, failed, make, opened, scan, split_key
@@ -92,6 +94,11 @@ class FilesystemStore:
     def fs_type(self) -> str:
         """The kernel's word for the file system the root lies on; empty where it is unknown."""
         return self._place.fs_type
+
+    @property
+    def mount(self) -> table.Mount | None:
+        """The line of the mount table for the file system the root lies on, if there is one."""
+        return table.mount_of(os.path.realpath(self._place.root), self._mounts())
 
     @property
     def capabilities(self) -> Capabilities:
@@ -188,11 +195,17 @@ class FilesystemStore:
     def _put_once(self, parts: tuple[str, ...], body: bytes) -> Version:
         with (
             opened(self._root, parts[:-1]) as folder,
-            beside(folder, parts[-1], self._clock.wall_ns()) as (fd, tmp),
+            self._write_beside(folder, parts[-1], body) as (tmp, inode, version),
         ):
+            rename(folder, tmp, parts[-1], inode)
+        return version
+
+    @contextmanager
+    def _write_beside(self, folder: int, name: str, body: bytes) -> Iterator[tuple[str, int, Version]]:
+        """A whole file beside the place of `name`, under another name, gone again if the block fails."""
+        with beside(folder, name, self._clock.wall_ns()) as (fd, tmp):
             found, observed = self._fill(fd, folder, tmp, body)
-            rename(folder, tmp, parts[-1], found.st_ino)
-        return Version(found.st_mtime_ns, self._etag(found), observed)
+            yield tmp, found.st_ino, Version(found.st_mtime_ns, self._etag(found), observed)
 
     def _fill(self, fd: int, folder: int, tmp: str, body: bytes) -> tuple[os.stat_result, Observation | None]:
         """Write, stamp, close: the file's state then, and what the stamp tells of the store's time."""
@@ -246,6 +259,17 @@ class FilesystemStore:
 
     def _climb(self, parts: tuple[str, ...]) -> None:
         climb(self._root, parts[:-1], 1 if parts[0] == ROOT and not self._began_store else 0)
+
+    @property
+    def aside(self) -> FolderAside:
+        """Renaming within the store."""
+        return FolderAside(
+            self._root,
+            check=self._check_writable,
+            climb=self._climb,
+            doing=self._doing,
+            write=self._write_beside,
+        )
 
     def close(self) -> None:
         """Nothing is held between calls."""

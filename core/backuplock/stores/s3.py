@@ -7,7 +7,9 @@ conditions that are silently ignored (so none counts before `probe_conditional` 
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hashlib
 import weakref
 from collections.abc import Callable, Mapping
 from datetime import UTC
@@ -23,6 +25,7 @@ from backuplock.stores.s3_errors import RAISED, Call, Verb, failure, headers_of,
 from backuplock.stores.s3_probe import Raw, probe
 from backuplock.stores.s3_replies import Reply, blob, etag_of, page
 from backuplock.stores.s3_replies import nanoseconds as instant
+from backuplock.stores.s3_traits import BucketTraits, read_traits
 from backuplock.text import printable
 
 if TYPE_CHECKING:
@@ -153,12 +156,19 @@ class S3Store:
         )
         return self.capabilities
 
+    def bucket_traits(self) -> BucketTraits:
+        """What the bucket does with what is removed or written over; never raises."""
+        return read_traits(self._client, self._bucket)
+
     def close(self) -> None:
         self._client.close()
         self._forget_ca()
 
     def _put(self, key: str, body: bytes, if_match: str | None, if_absent: bool) -> Version:
         params: dict[str, Any] = {"Bucket": self._bucket, "Key": self._key(key), "Body": body}
+        # Buckets with object lock take no upload without one; the newer checksums some stores refuse.
+        digest = hashlib.md5(body, usedforsecurity=False).digest()
+        params["ContentMD5"] = base64.b64encode(digest).decode("ascii")
         if if_match is not None:
             params["IfMatch"] = if_match
         if if_absent:
