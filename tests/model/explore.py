@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wrong = 0
     for case in CASES.values():
         if options.only in case.name and (options.full or not case.slow):
-            wrong += not _show(case.name, case, search(case.setup), options.traces)
+            wrong += not _show(case.name, case, search(case.setup, case.limit), options.traces)
     for name in MUTANTS:
         if options.only in name and (options.full or name not in SLOW_MUTANTS):
             case = CASES[CATCHES[name]]

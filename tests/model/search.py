@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from array import array
 from dataclasses import dataclass
 
 from model.world import Setup, State, World
@@ -10,7 +11,11 @@ from model.world import Setup, State, World
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search found. `complete`: every reachable state was seen. `trace`: the steps to a violation."""
+    """What a search found.
+
+    `complete`: every reachable state was seen. `trace`: the steps to a violation. `depth`: all runs of so
+    many steps were seen, whether or not the search was cut short.
+    """
 
     states: int
     transitions: int
@@ -18,11 +23,12 @@ class Found:
     violation: str
     trace: tuple[str, ...]
     elapsed: float
+    depth: int
 
     def __str__(self) -> str:
         verdict = f"VIOLATED in {len(self.trace)} steps: {self.violation}" if self.violation else "safe"
         if not self.complete and not self.violation:
-            verdict = "no violation so far (search cut short)"
+            verdict = f"no violation in any run of {self.depth} steps (search cut short there)"
         rate = self.states / self.elapsed if self.elapsed else 0.0
         return f"{verdict}; {self.states:,} states, {self.transitions:,} steps, {rate:,.0f} states/s"
 
@@ -39,9 +45,9 @@ class _Search:
         self.world = World(setup)
         self.parts: dict[object, int] = {}
         self.values: list[object] = []
-        self.number: dict[int, int] = {}
+        self.known: set[int] = set()
         self.codes: list[int] = []
-        self.parents: list[int] = []
+        self.parents = array("q")
 
     def run(self, limit: int | None) -> Found:
         began = time.perf_counter()
@@ -49,12 +55,16 @@ class _Search:
         self._add(self._encode(first), -1)
         wrong = self.world.violation(first)
         transitions = 0
-        at = 0
+        at = depth = 0
+        deeper = 1
         while at < len(self.codes) and not wrong and (limit is None or len(self.codes) < limit):
+            if at == deeper:
+                # All states that so many steps lead to have been expanded; those behind them are one deeper.
+                depth, deeper = depth + 1, len(self.codes)
             for _, after in self.world.steps(self._decode(self.codes[at])):
                 transitions += 1
                 code = self._encode(after)
-                if code in self.number:
+                if code in self.known:
                     continue
                 self._add(code, at)
                 wrong = self.world.violation(after)
@@ -63,10 +73,10 @@ class _Search:
             at += 1
         trace = self._trace(len(self.codes) - 1) if wrong else ()
         elapsed = time.perf_counter() - began
-        return Found(len(self.codes), transitions, at >= len(self.codes), wrong, trace, elapsed)
+        return Found(len(self.codes), transitions, at >= len(self.codes), wrong, trace, elapsed, depth)
 
     def _add(self, code: int, parent: int) -> None:
-        self.number[code] = len(self.codes)
+        self.known.add(code)
         self.codes.append(code)
         self.parents.append(parent)
 

@@ -83,3 +83,21 @@ def test_the_command_prints_counts_and_traces(capsys: pytest.CaptureFixture[str]
     assert "VIOLATED in" in told
     assert "states" in told
     assert "reads the time of" in told
+
+
+def test_a_search_that_is_cut_short_says_how_far_it_came() -> None:
+    setup = CASES["ours beside ours, no faults, slow store"].setup
+    whole = search(setup)
+    cut = search(setup, 500)
+    assert whole.complete
+    assert not cut.complete
+    assert 0 < cut.depth < whole.depth
+    assert f"no violation in any run of {cut.depth} steps" in str(cut)
+    # All that so few steps lead to is among what was seen.
+    world = World(setup)
+    layer = {world.initial()}
+    reached = set(layer)
+    for _ in range(cut.depth):
+        layer = {after for state in layer for _, after in world.steps(state)} - reached
+        reached |= layer
+    assert len(reached) <= cut.states
