@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from backuplock.journal import Journal
 from backuplock.stores.base import Store
-from harness.store_cases import StoreCase, filesystem_case, memory_case, s3_case
+from harness.store_cases import (
+    ReadingCase,
+    StoreCase,
+    filesystem_case,
+    memory_case,
+    planted_case,
+    reading_case,
+    replay_case,
+    s3_case,
+)
 
 _S3 = {
     # name: fixture, conditional put, conditional delete
@@ -27,6 +38,22 @@ def store_case(request: pytest.FixtureRequest, tmp_path: Path, prefix: str) -> S
         return filesystem_case(tmp_path)
     server, put, delete = _S3[request.param]
     return s3_case(request.getfixturevalue(server), prefix, put, delete)
+
+
+@pytest.fixture(params=["memory", "replay", "filesystem", *_S3])
+def reading(request: pytest.FixtureRequest, tmp_path: Path, prefix: str) -> Iterator[ReadingCase]:
+    """A kind of store to read from, on a root that no other test uses."""
+    if request.param == "replay":
+        journal = Journal.open(tmp_path / "journal.db")
+        yield replay_case(journal)
+        journal.close()
+    elif request.param == "memory":
+        yield planted_case()
+    elif request.param == "filesystem":
+        yield reading_case(filesystem_case(tmp_path))
+    else:
+        server, put, delete = _S3[request.param]
+        yield reading_case(s3_case(request.getfixturevalue(server), prefix, put, delete))
 
 
 @pytest.fixture

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backuplock.clock import ManualClock, SystemClock
+from backuplock.errors import Unreachable
+from backuplock.journal import Journal
+from backuplock.replay import ReplayStore
 from backuplock.stores import open_store
 from backuplock.stores.base import Capabilities, Known, Store
 from backuplock.stores.memory import MemoryStore
+from backuplock.survey import sweep
 from backuplock.target import parse_target
 
 if TYPE_CHECKING:
@@ -72,6 +79,63 @@ def s3_case(server: S3Server, prefix: str, put: Known, delete: Known) -> StoreCa
         conditional_put=put,
         conditional_delete=delete,
     )
+
+
+def put_all(store: Store, objects: Mapping[str, bytes]) -> None:
+    """Write objects, several at a time."""
+
+    def put(item: tuple[str, bytes]) -> None:
+        # rclone answers 500 to some of many writes at once into a folder that is new.
+        for _ in range(20):
+            with contextlib.suppress(Unreachable):
+                store.put(*item)
+                return
+        store.put(*item)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, objects.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingCase:
+    """One kind of store to read from. `show` makes these objects, and a store opened for reading where they
+    are all that is there. Of a recording they must be what a sweep reads: lock files in `locks/` folders."""
+
+    name: str
+    show: Callable[[Mapping[str, bytes]], Store]
+
+
+def reading_case(case: StoreCase) -> ReadingCase:
+    """The reading half of a store that can be written: put there, then opened anew for reading."""
+
+    def show(objects: Mapping[str, bytes]) -> Store:
+        put_all(case.make_store(True), objects)
+        return case.make_store(False)
+
+    return ReadingCase(case.name, show)
+
+
+def planted_case() -> ReadingCase:
+    """A store in memory, opened for reading."""
+
+    def show(objects: Mapping[str, bytes]) -> Store:
+        store, now = MemoryStore(writable=False), SystemClock().wall_ns()
+        for key, body in objects.items():
+            store.plant(key, body, now)
+        return store
+
+    return ReadingCase("memory", show)
+
+
+def replay_case(journal: Journal) -> ReadingCase:
+    """A recording of a sweep of a store in memory, seen at its end."""
+
+    def show(objects: Mapping[str, bytes]) -> Store:
+        recorded = sweep(planted_case().show(objects))
+        journal.record(recorded)
+        return ReplayStore(journal, ManualClock(recorded.taken_wall_ns))
+
+    return ReadingCase("replay", show)
 
 
 def proven(store: Store) -> Capabilities:
