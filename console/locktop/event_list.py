@@ -48,7 +48,7 @@ TONES = {
     EventKind.CLASH: "alert",
 }
 _WORD = max(len(kind.value) for kind in EventKind) + 1
-_TYPE, _WHO, _LOCK = 8, 20, 21
+_TYPE, _WHO, _LOCK, _DETAIL_LEAST = 8, 20, 21, 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,13 +160,14 @@ def _haystack(item: Item, status: Status, claim_of: Callable[[str], str]) -> str
 
 @dataclass(frozen=True, slots=True)
 class Widths:
-    """Cells of the columns; 0 leaves a column out."""
+    """Cells of the columns; 0 leaves a column out. `rest` is what is left for particulars at the end."""
 
     time: int
     volume: int
     claim: int
     who: int
     lock: int
+    rest: int
 
 
 def widths_of(width: int, *, claims: bool, holders: bool, days: bool) -> Widths:
@@ -178,7 +179,8 @@ def widths_of(width: int, *, claims: bool, holders: bool, days: bool) -> Widths:
         if there and left - wanted - 2 >= 34:
             sizes[column] = wanted
             left -= wanted + 2
-    return Widths(time, max(8, min(40, left - 2)), sizes["claim"], sizes["who"], sizes["lock"])
+    volume = max(8, min(40, left - 2))
+    return Widths(time, volume, sizes["claim"], sizes["who"], sizes["lock"], left - volume - 2)
 
 
 def heading(widths: Widths, *, claims_first: bool) -> Line:
@@ -238,8 +240,10 @@ def _event_line(event: Event, widths: Widths, seen: Seen) -> Line:
         line.append((fit(who, widths.who, ellipsis=ellipsis) + "  ", quiet))
     if widths.lock:
         line.append((fit(lock_of(event), widths.lock, ellipsis=ellipsis, middle=True), quiet))
-    if event.detail:
-        line.append((f"  {name(event.detail.rpartition('/')[2])}", quiet))
+    if event.detail and widths.rest >= _DETAIL_LEAST:
+        head, slash, last = event.detail.rpartition("/")
+        detail = f"{head.split(' ')[0]} {last.removesuffix('.lck')}" if slash else event.detail
+        line.append((f"  {name(detail)}", quiet))
     return line
 
 

@@ -120,12 +120,14 @@ class Status:
 
 def header(status: Status, glyphs: Glyphs, width: int) -> tuple[Line, Line]:
     """The first line: left and right end. What matters least goes first as the width shrinks."""
+    if status.tape is not None:
+        # What the recording's time and speed are must be known at any width.
+        right = [*_playing(status.tape, glyphs), *(_age(status) if width >= 84 else []), (" ", "text")]
+        room = width - sum(cell_len(text) for text, _ in right)
+        return _who(status, glyphs, room, full=False), right
     right = [*_pulse(status, glyphs), *_age(status)]
     snapshot = status.board.snapshot if status.board else None
     wide, full = width >= 84, width >= 110
-    if status.tape is not None:
-        # What the recording's time and speed are must be known at any width; what asking takes, need not.
-        wide, snapshot = False, None
     if snapshot is not None and width >= 70:
         delay = rtt(snapshot.rtt_ns)
         right += [("   rtt " if wide else "  ", "dim"), (delay, "text")]
@@ -133,7 +135,7 @@ def header(status: Status, glyphs: Glyphs, width: int) -> tuple[Line, Line]:
         right += _skew(status, glyphs, full)
     if width < 100:
         right += [(" ", "text"), *_short_counts(status, glyphs)]
-    elif snapshot is not None and status.tape is None:
+    elif snapshot is not None:
         mark = "~" if snapshot.clock.source == "assumed" else ""
         right += [("   UTC ", "dim"), (mark + utc_time(status.now.middle), "text")]
     right.append((" ", "text"))
@@ -153,8 +155,6 @@ def _who(status: Status, glyphs: Glyphs, room: int, *, full: bool) -> Line:
 
 
 def _pulse(status: Status, glyphs: Glyphs) -> list[Part]:
-    if status.tape is not None:
-        return _playing(status.tape, glyphs)
     if status.paused:
         more = f" +{number(status.unseen)} new" if status.unseen else ""
         return [(f"{glyphs.paused} PAUSED", "waiting"), (more, "strong")]

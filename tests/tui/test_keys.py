@@ -20,7 +20,7 @@ from locktop.screens.locks import LocksScreen
 from locktop.screens.simulate import SimulateScreen
 from locktop.widgets.filter_bar import FilterBar
 from locktop.widgets.panes import Scroller
-from tui import test_details, test_explain_screen
+from tui import test_details, test_explain_screen, test_replay
 from tui.look import console, cursor, lines, shown, table, text, until
 from tui.scene import night
 
@@ -310,7 +310,7 @@ def test_no_key_goes_untested() -> None:
         "details": set(test_details.KEYS),
         "help": {*HELP, "q"},
         "explain": set(test_explain_screen.KEYS),
-        "app": {*EVERYWHERE, "q", "ctrl+q", "ctrl+c", "ctrl+z"},
+        "app": {*EVERYWHERE, *test_replay.KEYS, "q", "ctrl+q", "ctrl+c", "ctrl+z"},
     }
     for place, names in tested.items():
         bound = {key for entry in keys.KEYS if entry.place == place for key in entry.keys.split(",")}

@@ -71,6 +71,10 @@ class LocksScreen(View):
         table.tick(status.now, outdated=status.outdated)
         if status.board is not self._board and status.board is not None:
             self._arrange(status.board, hold=self._holding(status))
+        elif status.board is None and self._board is not None:
+            # A recording was wound to where nothing is known.
+            self._board, self._order = None, ()
+            self._show_rows(status)
         elif not self._visible:
             self._show_rows(status)
         self._show_title(status)
