@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from backuplock.clock import SECOND, Clock, SystemClock, nanoseconds, seconds
@@ -21,6 +21,11 @@ UNSEEN_REMOVAL = (
     "for conditional writes are not proved on this store"
 )
 """What a certificate says where a renewal cannot be made to fail if the file is gone."""
+UNPROVEN_LISTINGS = (
+    "that listings show every earlier write was taken on trust: through endpoints that lag behind each "
+    "other, two clients would both be granted and neither could see it"
+)
+"""What a certificate says where listings are fresh by S3's promise only."""
 _LOOK_AGAIN_NS = SECOND // 5
 
 
@@ -37,7 +42,10 @@ def guarantees(found: Capabilities) -> tuple[Guarantee, ...]:
     """What holds on a store of these capabilities, one line each, the most important first."""
     lag = {
         "no": (True, "a listing shows what was written before it"),
-        "unproven": (None, "listings are taken to be fresh, which this store has not been seen to break"),
+        "unproven": (
+            None,
+            "that listings show every earlier write is taken on trust; it has not been measured here",
+        ),
         "yes": (False, "listings may lag: two clients can miss each other"),
     }[found.listing_lags]
     put = {
@@ -74,7 +82,9 @@ def terms_for(
     """The terms of a lock on a store of these capabilities.
 
     Without the settle wait ("eager") only where listings are not known or expected to lag: on NFS and CIFS
-    the wait also covers their caches. S3's interface promises listings that show all earlier writes.
+    the wait also covers their caches. S3's interface promises listings that show all earlier writes; whether
+    this very store keeps the promise a lock cannot see, so there `limits` says that it was trusted, and every
+    certificate repeats it. `measure_listing_lag` and `with_lag` find out of two endpoints.
 
     Args:
         margin_ns, renew_ns: by default 60 s and 20 s, or the same parts of a shorter `timing`.
@@ -89,7 +99,7 @@ def terms_for(
             advice="mount with Longhorn's own options (actimeo=1), or ask one server only",
         )
     scale = timing.duration_ns / LONGHORN.duration_ns
-    fresh = found.listing_lags == "no" or (found.kind == "s3" and found.listing_lags == "unproven")
+    fresh = found.listing_lags == "no" or _trusted(found)
     caveat = "" if fresh else "listings of this store may lag"
     return Terms(
         timing=timing,
@@ -101,8 +111,20 @@ def terms_for(
         eager=fresh,
         conditional=found.conditional_put == "yes",
         caveat=caveat,
-        limits=() if found.conditional_put == "yes" else (UNSEEN_REMOVAL,),
+        limits=tuple(_limits(found)),
     )
+
+
+def _trusted(found: Capabilities) -> bool:
+    """Whether listings count as fresh for no other reason than that S3 promises it."""
+    return found.kind == "s3" and found.listing_lags == "unproven"
+
+
+def _limits(found: Capabilities) -> Iterator[str]:
+    if _trusted(found):
+        yield UNPROVEN_LISTINGS
+    if found.conditional_put != "yes":
+        yield UNSEEN_REMOVAL
 
 
 def measure_listing_lag(

@@ -9,7 +9,14 @@ import pytest
 
 from backuplock.clock import SECOND, ManualClock
 from backuplock.errors import Denied, Unreachable, Unsupported
-from backuplock.guarantees import guarantees, measure_listing_lag, terms_for, with_lag
+from backuplock.guarantees import (
+    UNPROVEN_LISTINGS,
+    UNSEEN_REMOVAL,
+    guarantees,
+    measure_listing_lag,
+    terms_for,
+    with_lag,
+)
 from backuplock.rules import LONGHORN, Timing
 from backuplock.stores.base import Capabilities, Listing
 from backuplock.stores.memory import MemoryStore
@@ -46,6 +53,8 @@ def test_each_combination(found: Capabilities) -> None:
     assert terms.eager is trusted
     assert bool(terms.caveat) is not trusted
     assert terms.conditional is (found.conditional_put == "yes")
+    assert (UNPROVEN_LISTINGS in terms.limits) is (found.kind == "s3" and found.listing_lags == "unproven")
+    assert (UNSEEN_REMOVAL in terms.limits) is not terms.conditional
     assert terms.grain == (0 if found.grain_ns == 1 else SECOND)
 
 
