@@ -137,6 +137,7 @@ KEYS: tuple[Key, ...] = (
     Key("scroll_page(-1)", "pageup,ctrl+b", "pgup", "", "", "details"),
     Key("scroll_to('first')", "g,home", "g G", "to the top, the end", "MOVE", "details"),
     Key("scroll_to('last')", "G,end", "G", "", "", "details"),
+    Key("simulate", "a", "a", "simulate an operation", "VIEW", "details", "simulate", 2),
     Key("copy_key", "y", "y", "copy the lock's key", "VIEW", "details", "copy key", 5),
     Key("wrap", "w", "w", "the lock's body in full", "VIEW", "details", "wrap", 7),
     Key("back", "escape,backspace", "esc", "back", "VIEW", "details", "back", 1),
@@ -184,6 +185,7 @@ KEYS: tuple[Key, ...] = (
     Key("scroll_to('first')", "g,home", "g G", "to the top, the end", "MOVE", "explain"),
     Key("scroll_to('last')", "G,end", "G", "", "", "explain"),
     Key("open", "enter,o", "enter", "the volume in detail", "VIEW", "explain", "volume", 2),
+    Key("simulate", "a", "a", "simulate an operation", "VIEW", "explain", "simulate", 6),
     Key("copy_report", "y", "y", "copy the report", "VIEW", "explain", "copy", 5),
     Key("back", "escape", "esc", "back", "VIEW", "explain", "back", 1),
     # Help

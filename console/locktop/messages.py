@@ -7,6 +7,7 @@ from textual.message import Message
 from backuplock.explain import Complaint
 from locktop.foretell import Told
 from locktop.session import Event
+from locktop.status import Status
 
 
 class SessionReported(Message):
@@ -61,6 +62,15 @@ class MessageGiven(Message):
         super().__init__()
         self.text = text
         self.done = done
+
+
+class FoundOut(Message):
+    """What takes long has been found out in a thread, of a status that may not be the latest by now."""
+
+    def __init__(self, status: Status, found: object) -> None:
+        super().__init__()
+        self.status = status
+        self.found = found
 
 
 class ComplaintsFound(Message):

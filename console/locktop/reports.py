@@ -63,13 +63,15 @@ def report(complaint: Complaint, inquiry: Inquiry | None, problem: str = "") -> 
     ours = {key for one in operations for key in tree.verdict(one).blockers}
     theirs = {key for one in operations for key in tree.longhorn(one).blockers}
     doubtful = {key for one in operations for key in tree.longhorn(one).doubtful}
+    only_ours = ours - theirs
     ignored = tuple(
         node
         for node in tree.nodes
-        if node.lock.key in ours - theirs and node.difference is Difference.UNDECODABLE
+        if node.lock.key in only_ours and node.difference is Difference.UNDECODABLE
     )
     passed_over = {node.lock.key for node in ignored}
-    in_the_way = [node for node in tree.nodes if node.lock.key in (ours | theirs) - passed_over]
+    counting = (ours | theirs) - passed_over
+    in_the_way = [node for node in tree.nodes if node.lock.key in counting]
     return Report(
         complaint,
         inquiry,

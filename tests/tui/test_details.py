@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from rich.cells import cell_len
 from textual.pilot import Pilot
 
@@ -22,7 +23,7 @@ from tui.scene import APPS, Scene, night, uuid_volume
 
 KEYS = (
     *("j", "down", "k", "up", "ctrl+d", "ctrl+u", "pagedown", "ctrl+f", "space", "pageup", "ctrl+b"),
-    *("g", "home", "G", "end", "y", "w", "escape", "backspace"),
+    *("g", "home", "G", "end", "a", "y", "w", "escape", "backspace"),
 )
 """Every key of the volume's detail; each is pressed below."""
 
@@ -71,6 +72,38 @@ async def test_it_opens_on_the_lock_under_the_cursor_and_leads_back_to_it() -> N
             await pilot.press(key)
             assert isinstance(app.screen, LocksScreen)
             assert cursor(app) == shown(app)[5]
+
+
+async def test_simulating_an_operation_on_the_volume(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = LocktopApp.simulate
+
+    async def simulate(app: LocktopApp, volume: str) -> None:
+        asked.append(volume)
+        await real(app, volume)
+
+    monkeypatch.setattr(LocktopApp, "simulate", simulate)
+    async with console(night().session()) as (app, pilot):
+        await opened(app, pilot, CLASH)
+        await pilot.press("a")
+        await until(pilot, lambda: app.current_mode == "simulate")
+        assert asked == [CLASH]
+        await until(pilot, lambda: CLASH in text(app))
+
+
+async def test_the_number_of_the_view_leads_out_of_everything_that_is_open_in_it() -> None:
+    async with console(night().session()) as (app, pilot):
+        await pilot.press("m")
+        await opened(app, pilot, CLASH)
+        await opened(app, pilot, uuid_volume(1))
+        assert len(app.screen_stack) == 4
+        await pilot.press("1")
+        await until(pilot, lambda: isinstance(app.screen, LocksScreen))
+        await pilot.press("2")
+        await until(pilot, lambda: app.current_mode == "blocked")
+        await opened(app, pilot, CLASH)
+        await pilot.press("2")
+        await until(pilot, lambda: not isinstance(app.screen, DetailsScreen))
 
 
 async def test_scrolling_the_sheet() -> None:
@@ -136,7 +169,7 @@ async def test_the_selected_lock_is_followed_and_its_going_is_told() -> None:
         scene.advance(3)
         await look_again(app, pilot)
         scene.advance(9)
-        app._refresh_status()
+        app.refresh_status()
         await pilot.pause()
         assert picker(app).cursor == held
         assert picker(app).keys == (waiting, held)
@@ -279,12 +312,13 @@ async def test_since_when_a_lock_is_held_is_told_from_the_journal(tmp_path: Path
         assert "1 refresh since" in text(app)
 
 
-async def test_ten_thousand_locks_on_one_volume_do_not_hold_it_up() -> None:
+async def test_thousands_of_locks_on_one_volume_are_looked_through_aside() -> None:
     scene = Scene()
     for n in range(3000):
         scene.lock("pvc-a", 1 + n % 60, lock=f"lock-{n:05}")
     async with console(scene.session()) as (app, pilot):
         await opened(app, pilot, "pvc-a", layout.lock_key("pvc-a", "lock-01500"))
+        await until(pilot, lambda: "If an operation started now" in text(app))
         assert picker(app).cursor == layout.lock_key("pvc-a", "lock-01500")
         assert any("lock-01500" in line and line.startswith("▌") for line in lines(app))
         assert "If an operation started now" in text(app)

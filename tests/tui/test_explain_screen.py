@@ -34,7 +34,7 @@ from tui.scene import night, uuid_volume
 
 KEYS = (
     *("j", "down", "k", "up", "ctrl+d", "ctrl+u", "pagedown", "ctrl+f", "space", "pageup", "ctrl+b"),
-    *("g", "home", "G", "end", "enter", "o", "y", "escape"),
+    *("g", "home", "G", "end", "enter", "o", "a", "y", "escape"),
 )
 """Every key of this view; each is pressed below."""
 
@@ -181,6 +181,14 @@ async def test_the_volume_opens_on_the_lock_in_the_way() -> None:
             await pilot.press("escape")
             await pilot.pause()
             assert isinstance(app.screen, ExplainScreen)
+
+
+async def test_an_operation_on_the_volume_is_simulated() -> None:
+    async with console(night().session()) as (app, pilot):
+        await pasted(app, pilot, refusal(CLASH))
+        await pilot.press("a")
+        await until(pilot, lambda: app.current_mode == "simulate")
+        await until(pilot, lambda: CLASH in text(app))
 
 
 async def test_the_report_is_copied_as_text() -> None:

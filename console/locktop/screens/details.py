@@ -18,7 +18,7 @@ from locktop.format import Line, age, name
 from locktop.keys import Place, bindings
 from locktop.messages import CursorMoved
 from locktop.rows import VOLUME_ROW, Board, Row
-from locktop.screens.base import View
+from locktop.screens.finding import FindingView
 from locktop.status import Status, emptiness
 from locktop.volume_now import explored_of, history_now, inquiry_now
 from locktop.volume_sheet import (
@@ -36,7 +36,7 @@ from locktop.widgets.panes import Scroller, fact_lines
 from locktop.widgets.picker import Picker
 
 
-class DetailsScreen(View):
+class DetailsScreen(FindingView[Inquiry | None]):
     """One volume, live. What goes away is said to be gone and stays in sight.
 
     Args:
@@ -53,6 +53,7 @@ class DetailsScreen(View):
         self._volume, self._begin = volume, lock
         self._inquiry: Inquiry | None = None
         self._board: Board | None = None
+        self._vanished = False
         self._history: Sequence[Event] = ()
         self._chosen: Chosen | None = None
         self._known: tuple[object, ...] = ()
@@ -85,14 +86,23 @@ class DetailsScreen(View):
         news = (status.board, status.tracks, status.events, status.explored)
         if not _same(news, self._known):
             self._known = news
-            self._learn(status)
+            self.learn(status)
         self._choose(status)
-        self._show_title(status)
+        self._show_title()
         self._show_locks(status)
         self._show_sheet(status)
 
-    def _learn(self, status: Status) -> None:
-        found = inquiry_now(status, self._volume)
+    def volumes(self) -> Iterable[str]:
+        """The one that is shown."""
+        return (self._volume,)
+
+    def find_out(self, status: Status) -> Inquiry | None:
+        """All that is known of the volume."""
+        return inquiry_now(status, self._volume)
+
+    def take(self, status: Status, found: Inquiry | None) -> None:
+        """The next picture of the volume; without one the last that there was stays."""
+        self._vanished = found is None
         if found is not None:
             self._inquiry, self._board = found, status.board
         self._history = history_now(status, self._volume)
@@ -107,7 +117,7 @@ class DetailsScreen(View):
         if key is None and nodes:
             key = nodes[0].lock.key
         row = board.by_key.get(key or "")
-        if key is not None and row is not None and row.lock is not None and not self._gone(status):
+        if key is not None and row is not None and row.lock is not None and not self._vanished:
             explored = explored_of(status, self._volume)
             held = explored.held.get(key) if explored is not None else None
             node = inquiry.tree.node(key)
@@ -119,11 +129,7 @@ class DetailsScreen(View):
         else:
             self._chosen = None
 
-    def _gone(self, status: Status) -> bool:
-        """Whether the store no longer has this volume."""
-        return status.board is not self._board
-
-    def _show_title(self, status: Status) -> None:
+    def _show_title(self) -> None:
         glyphs = self.locktop.glyphs
         left: Line = [("Volume ", "dim"), (name(self._volume), "strong")]
         names = self._inquiry.view.names if self._inquiry is not None else None
@@ -141,7 +147,7 @@ class DetailsScreen(View):
             return
         picker.display = True
         ghost = chosen if chosen is not None and not chosen.present else None
-        keys, widths = self._laid_out(inquiry, ghost, status)
+        keys, widths = self._laid_out(inquiry, ghost)
         tree, board, glyphs = inquiry.tree, self._board, self.locktop.glyphs
 
         def paint(key: str, _width: int) -> Line:
@@ -152,14 +158,12 @@ class DetailsScreen(View):
 
         picker.show(keys, lock_list.heading(widths), paint, faded=status.outdated)
 
-    def _laid_out(
-        self, inquiry: Inquiry, ghost: Chosen | None, status: Status
-    ) -> tuple[tuple[str, ...], lock_list.Widths]:
+    def _laid_out(self, inquiry: Inquiry, ghost: Chosen | None) -> tuple[tuple[str, ...], lock_list.Widths]:
         """Which locks are listed, and how wide the columns are: found once for each picture and width."""
-        made_of = (inquiry, ghost, self._gone(status), self.app.size.width)
+        made_of = (inquiry, ghost, self._vanished, self.app.size.width)
         made, keys, widths = self._table
         if widths is None or not _same(made_of, made):
-            keys = () if self._gone(status) else tuple(node.lock.key for node in inquiry.tree.nodes)
+            keys = () if self._vanished else tuple(node.lock.key for node in inquiry.tree.nodes)
             keys = (*keys, ghost.node.lock.key) if ghost is not None else keys
             widths = lock_list.widths_of(inquiry.tree, self.app.size.width - 1)
             self._table = (made_of, keys, widths)
@@ -190,7 +194,7 @@ class DetailsScreen(View):
 
     def _lead(self, inquiry: Inquiry, status: Status, paper: Paper) -> list[Line]:
         """What has to be said before all else, where the volume is not as one would think."""
-        if self._gone(status):
+        if self._vanished:
             return [_vanished(status)]
         row = self._board.by_key.get(VOLUME_ROW + self._volume) if self._board is not None else None
         if row is not None and self._board is not None:
@@ -216,6 +220,8 @@ class DetailsScreen(View):
     def _nothing(self, status: Status) -> list[Line]:
         if status.board is None:
             return [[("  ", "text"), *line] for line in emptiness(status, "")]
+        if self.finding:
+            return [[("  looking through its locks", "dim")]]
         if not status.board.snapshot.complete:
             return [[("  not seen, but not everything could be read: absence proves nothing", "late")]]
         return [[("  the store has no backup volume of this name", "strong")]]
@@ -249,6 +255,10 @@ class DetailsScreen(View):
         """Show the body of the lock in one line, or whole."""
         self._wrapped = not self._wrapped
         self.show_status(self.locktop.status)
+
+    async def action_simulate(self) -> None:
+        """How an operation on this volume would fare."""
+        await self.locktop.simulate(self._volume)
 
     def action_scroll(self, by: int) -> None:
         """Scroll by lines."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from typing import ClassVar
 
 from textual.widget import Widget
@@ -13,7 +12,6 @@ from locktop.explain_sheet import (
     complaint_heading,
     complaint_line,
     instead_lines,
-    key_of,
     report_lines,
     reports_now,
 )
@@ -21,7 +19,7 @@ from locktop.format import Line, plural
 from locktop.keys import Place, bindings
 from locktop.messages import ComplaintsFound, CursorMoved, DetailsRequested, MessageGiven
 from locktop.reports import Report
-from locktop.screens.base import View
+from locktop.screens.finding import FindingView
 from locktop.status import Status
 from locktop.volume_sheet import Paper
 from locktop.widgets.bars import TitleRule
@@ -29,11 +27,14 @@ from locktop.widgets.message_box import MessageBox
 from locktop.widgets.panes import Scroller
 from locktop.widgets.picker import Picker
 
+Reports = tuple[tuple[Complaint, ...], dict[str, Report]]
+"""Complaints, and what there is to say about each of them."""
+
 LONG = 20_000
 """Characters from which a text is read in a thread: half a second a megabyte."""
 
 
-class ExplainScreen(View):
+class ExplainScreen(FindingView[Reports]):
     """Takes a message and says what is in the way now, live.
 
     Args:
@@ -108,12 +109,13 @@ class ExplainScreen(View):
             self.on_complaints_found(ComplaintsFound(text, find_complaints(text)))
             return
         self._reading = True
-        self.run_worker(partial(self._read_long, text), thread=True, exclusive=True)
-        self._show()
 
-    def _read_long(self, text: str) -> None:
-        # The end of a log is its newest part.
-        self.post_message(ComplaintsFound(text, find_complaints(text[-MAX_TEXT:])))
+        def read() -> None:
+            # The end of a log is its newest part.
+            self.post_message(ComplaintsFound(text, find_complaints(text[-MAX_TEXT:])))
+
+        self.run_worker(read, thread=True)
+        self._show()
 
     def on_complaints_found(self, message: ComplaintsFound) -> None:
         """Report, unless another text was given meanwhile."""
@@ -121,8 +123,7 @@ class ExplainScreen(View):
             return
         self._reading = False
         self._complaints = message.complaints
-        self._keys = tuple(key_of(one) for one in message.complaints)
-        self._known = ()
+        self._keys, self._known = (), ()
         self._show()
 
     # -- status -> widgets
@@ -134,7 +135,7 @@ class ExplainScreen(View):
             one is not other for one, other in zip(news, self._known, strict=True)
         ):
             self._known = news
-            self._reports = reports_now(self._complaints, status)
+            self.learn(status)
         if self._pick_first and self._keys and status.board is not None:
             self._pick_first = False
             blocked = (key for key in self._keys if self._reports[key].outcome == "blocked")
@@ -147,6 +148,21 @@ class ExplainScreen(View):
     def _show(self) -> None:
         self.show_status(self.locktop.status)
         self.locktop.attend()
+
+    def volumes(self) -> Iterable[str]:
+        """Those that the message speaks of."""
+        return (one.volume for one in self._complaints)
+
+    def find_out(self, status: Status) -> Reports:
+        """What there is to say about each complaint."""
+        complaints = self._complaints
+        return complaints, reports_now(complaints, status)
+
+    def take(self, status: Status, found: Reports) -> None:
+        """The next reports, unless another message was given meanwhile."""
+        complaints, reports = found
+        if complaints is self._complaints:
+            self._reports, self._keys = reports, tuple(reports)
 
     def _show_complaints(self, status: Status) -> None:
         picker, reports, glyphs = self.query_one(Picker), self._reports, self.locktop.glyphs
@@ -161,7 +177,7 @@ class ExplainScreen(View):
         left: Line = [("Explain a message", "key")]
         if self._reading:
             left.append(("   reading it", "dim"))
-        elif self._keys:
+        elif self._complaints:
             volumes = len({one.volume for one in self._complaints})
             left.append(
                 (f"   {plural(len(self._keys), 'complaint')} about {plural(volumes, 'volume')}", "dim")
@@ -173,7 +189,7 @@ class ExplainScreen(View):
         paper = Paper(max(40, self.app.size.width - 2), self.locktop.glyphs)
         found = self._chosen
         if found is None:
-            lines = [] if self._reading else instead_lines(self._text, paper)
+            lines = [] if self._reading or self._complaints else instead_lines(self._text, paper)
         else:
             lines = report_lines(found, status.board, paper)
         self.query_one(Scroller).show(
@@ -204,6 +220,12 @@ class ExplainScreen(View):
             return
         lock = found.blockers[0].node.lock.key if found.blockers else ""
         self.locktop.open_volume(found.complaint.volume, lock)
+
+    async def action_simulate(self) -> None:
+        """How an operation on the volume would fare."""
+        found = self._chosen
+        if found is not None and found.inquiry is not None:
+            await self.locktop.simulate(found.complaint.volume)
 
     def action_back(self) -> None:
         """From the message to the report, from there back to where one came from."""
