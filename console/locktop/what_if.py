@@ -12,6 +12,7 @@ from typing import Literal
 
 from backuplock.clock import SECOND, Span
 from backuplock.model import Flaw, LockFile, Operation, VolumeView
+from backuplock.protocol import Terms
 from backuplock.simulate import HORIZON_NS, Act, Attempt, Client, Forecast, Lane, Scenario, forecast
 from backuplock.text import printable
 from locktop.settings import Usage
@@ -112,8 +113,8 @@ def lock_named(locks: Sequence[LockFile], name: str, flag: str) -> str:
     raise Usage(f"{flag}: {shown!r} {what}", advice=f"there are: {among}")
 
 
-def play(view: VolumeView, now: Span, wish: Wish, operation: Operation) -> Played:
-    """Play a wish for one operation on one volume, as of the store time `now`.
+def play(view: VolumeView, now: Span, wish: Wish, operation: Operation, terms: Terms | None = None) -> Played:
+    """Play a wish for one operation on one volume, as of the store time `now`, with the store's terms.
 
     Raises:
         Usage: as `scenario_for`.
@@ -122,7 +123,7 @@ def play(view: VolumeView, now: Span, wish: Wish, operation: Operation) -> Playe
     if view.problem:
         return Played(operation, "unknown", scenario, None, f"the volume could not be read: {view.problem}")
     forecasts = [
-        forecast(view.name, view.locks, instant, scenario)
+        forecast(view.name, view.locks, instant, scenario, terms)
         for instant in (dict.fromkeys((now.middle, now.lo, now.hi)) if view.locks else (now.middle,))
     ]
     results = {_result(found, view) for found in forecasts}
@@ -140,6 +141,7 @@ def play_all(
     now: Span,
     wish: Wish,
     operation: Operation,
+    terms: Terms | None = None,
     *,
     stopped: Callable[[], bool] = lambda: False,
 ) -> list[tuple[VolumeView, Played]]:
@@ -157,7 +159,7 @@ def play_all(
         if stopped():
             break
         empty = not view.locks and not view.problem
-        played = free if empty and free is not None else play(view, now, wish, operation)
+        played = free if empty and free is not None else play(view, now, wish, operation, terms)
         free = played if empty else free
         rows.append((view, played))
     return rows

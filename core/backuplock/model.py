@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from backuplock.clock import StoreClock
+
+if TYPE_CHECKING:
+    from backuplock.stores.base import Capabilities
 
 
 class LockType(enum.IntEnum):
@@ -160,7 +164,8 @@ class Snapshot:
     end by the local wall clock. `clock` is what was known of the store's clock at its end. `volumes` is
     sorted by name and holds every volume found, locked or not. `problems` are failures that belong to no
     one volume (a branch of the tree that could not be listed); with any of them, or with `truncated`,
-    the picture is incomplete and absence proves nothing.
+    the picture is incomplete and absence proves nothing. `capabilities` are the store's, as far as they were
+    known then; None in a recording.
     """
 
     target: str
@@ -174,6 +179,7 @@ class Snapshot:
     rtt_ns: int | None = None
     problems: tuple[str, ...] = ()
     store_present: bool = True
+    capabilities: Capabilities | None = field(default=None, compare=False, repr=False)
     by_key: dict[str, LockFile] = field(default_factory=dict, compare=False, repr=False)
 
     @property

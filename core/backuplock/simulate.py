@@ -18,6 +18,7 @@ from backuplock import layout
 from backuplock.clock import SECOND, LeaseClock, ManualClock
 from backuplock.driver import Hands
 from backuplock.errors import Malformed, Unreachable
+from backuplock.guarantees import terms_for
 from backuplock.model import Flaw, LockFile, Operation, Owner
 from backuplock.protocol import (
     Action,
@@ -36,7 +37,7 @@ from backuplock.protocol import (
     next_attempt,
     start,
 )
-from backuplock.stores.base import BODY_CAP, Blob
+from backuplock.stores.base import BODY_CAP, Blob, Capabilities
 from backuplock.stores.memory import MemoryStore
 
 NEVER = None
@@ -145,6 +146,14 @@ class Forecast:
         return next(attempt for attempt in self.attempts if attempt.client == 0)
 
 
+def terms_on(found: Capabilities | None) -> Terms:
+    """The terms of a client that asks as Longhorn does, with two seconds between writing and looking, on a
+    store of these capabilities; None: they are not known."""
+    if found is None:
+        return Terms()
+    return replace(terms_for(found, accept_lagging=True), eager=False)
+
+
 def forecast(
     volume: str, locks: Sequence[LockFile], now_ns: int, scenario: Scenario, terms: Terms | None = None
 ) -> Forecast:
@@ -152,8 +161,8 @@ def forecast(
 
     Args:
         locks: as a Snapshot has them. now_ns: the store's time now.
-        terms: of the clients; by default Longhorn's periods, with its two seconds between writing and
-            looking.
+        terms: of the clients, see `terms_on`; by default Longhorn's periods, with its two seconds between
+            writing and looking. The copy of the volume stamps times in their grain.
 
     Raises:
         Malformed: the volume's name is none, or the scenario names a key that is not there.
@@ -171,8 +180,8 @@ def forecast(
 class _Virtual(MemoryStore):
     """The copy of the volume: what could not be read in earnest cannot be read here either."""
 
-    def __init__(self, clock: ManualClock, unreadable: frozenset[str]) -> None:
-        super().__init__(clock, url="simulation:")
+    def __init__(self, clock: ManualClock, unreadable: frozenset[str], grain_ns: int) -> None:
+        super().__init__(clock, url="simulation:", grain_ns=grain_ns)
         self._unreadable = unreadable
 
     def read(self, key: str, *, cap: int = BODY_CAP) -> Blob | None:
@@ -195,6 +204,7 @@ class _World:
         self.store = _Virtual(
             self.clock,
             frozenset(lock.key for lock in locks if lock.flaw in (Flaw.UNREADABLE, Flaw.IRREGULAR)),
+            max(1, terms.grain),
         )
         self.steps: dict[str, list[Step]] = {}
         self.lanes: dict[str, Lane] = {}

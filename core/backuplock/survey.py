@@ -222,6 +222,7 @@ class _Walk:
             rtt_ns=round(statistics.median(self._rtts)) if self._rtts else None,
             problems=tuple(sorted(problems)),
             store_present=present,
+            capabilities=self._store.capabilities,
             by_key=by_key,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from backuplock import layout
 from backuplock.clock import SECOND
 from backuplock.errors import Malformed
 from backuplock.model import Flaw, LockFile, LockRecord, Operation
-from backuplock.simulate import Act, Client, Forecast, Scenario, forecast
+from backuplock.protocol import Terms
+from backuplock.simulate import Act, Client, Forecast, Scenario, forecast, terms_on
+from backuplock.stores.memory import MemoryStore
+from backuplock.survey import sweep
 from backuplock.wire import encode
 
 NOW = 1_767_322_800 * SECOND
@@ -135,6 +139,43 @@ def test_nonsense_is_refused() -> None:
         forecast("../x", [], NOW, Scenario((Client(Operation.BACKUP),)))
     with pytest.raises(Malformed):
         forecast("v", [], NOW, Scenario(()))
+
+
+def test_on_a_store_of_whole_seconds_a_lock_counts_for_up_to_a_second_more() -> None:
+    """Nobody knows when in its second the file was written."""
+    coarse = MemoryStore(grain_ns=S).capabilities
+    left = lock(age=148.4)
+    asked = Scenario((Client(Operation.DELETE),), refreshing=frozenset())
+    granted = [forecast("v", [left], NOW, asked, terms_on(found)).first.granted for found in (None, coarse)]
+    assert granted == [True, False]
+
+
+def test_and_who_asks_in_the_same_second_is_ranked_by_name() -> None:
+    coarse = MemoryStore(grain_ns=S).capabilities
+    early, late = (
+        Client(Operation.BACKUP, S * 3 // 10, lasts_ns=S),
+        Client(Operation.DELETE, S * 6 // 10, lasts_ns=S),
+    )
+    for clients in (
+        (early, late),
+        (replace(early, start_ns=late.start_ns), replace(late, start_ns=early.start_ns)),
+    ):
+        told = forecast("v", [], NOW, Scenario(clients), terms_on(coarse))
+        # The names of simulated clients are in the order in which they are given.
+        assert {one.client: one.granted for one in told.attempts} == {0: True, 1: False}
+
+
+def test_the_terms_are_the_stores_with_the_wait_that_longhorn_makes() -> None:
+    found = terms_on(MemoryStore(grain_ns=S).capabilities)
+    assert (found.grain, found.conditional, found.eager) == (S, True, False)
+    lagging = replace(MemoryStore().capabilities, listing_lags="yes")
+    assert terms_on(lagging).caveat
+    assert terms_on(None) == Terms()
+
+
+def test_a_sweep_knows_what_its_store_can() -> None:
+    store = MemoryStore(grain_ns=S)
+    assert sweep(store).capabilities == store.capabilities
 
 
 def test_agrees_with_every_recorded_refusal() -> None:

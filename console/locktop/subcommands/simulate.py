@@ -90,9 +90,11 @@ def run(options: argparse.Namespace) -> int:
     snapshot = find_one(target, settings, options.volume[0])
     view = snapshot.volumes[0]
     now = snapshot.clock.at(snapshot.began_mono_ns)
+    from backuplock.simulate import terms_on
     from locktop.what_if import play
 
-    played = [play(view, now, wish, operation) for operation in operations]
+    terms = terms_on(snapshot.capabilities)
+    played = [play(view, now, wish, operation, terms) for operation in operations]
     if options.json:
         from locktop.output import simulate_json, volume_json
 
@@ -109,6 +111,7 @@ def run(options: argparse.Namespace) -> int:
 def _batch(
     options: argparse.Namespace, settings: Settings, wish: Wish, operations: tuple[Operation, ...]
 ) -> int:
+    from backuplock.simulate import terms_on
     from locktop.output import blocked
     from locktop.what_if import play_all
 
@@ -122,7 +125,8 @@ def _batch(
     if nowhere is not None:
         return nowhere
     views = [view for view in snapshot.volumes if blocked.fits(view, options.volume)]
-    rows = [row for operation in operations for row in play_all(views, now, wish, operation)]
+    terms = terms_on(snapshot.capabilities)
+    rows = [row for operation in operations for row in play_all(views, now, wish, operation, terms)]
     if options.json:
         from locktop.output import simulate_json, volume_json
 
