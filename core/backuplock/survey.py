@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from backuplock import layout
 from backuplock.clock import SECOND, Clock, Observation, StoreClock, SystemClock, assumed, observe
 from backuplock.crew import Crew
-from backuplock.errors import StoreError, Unreachable
+from backuplock.errors import Irregular, StoreError, Unreachable
 from backuplock.evidence import volume_names
 from backuplock.model import Leftover, LockFile, Snapshot, VolumeNames, VolumeView
 from backuplock.reading import folder_locks, read_lock
@@ -151,14 +151,19 @@ class _Walk:
         present = bool(root.folders or root.entries) or self._has_backupstore()
         volumes: list[VolumeView] = []
         problems: list[str] = []
-        tasks = tuple(self._first_level(name) for name in root.folders if layout.is_shard(name))
+        tasks = tuple(self._first_level(name) for name in _leading_on(root) if layout.is_shard(name))
         with Crew[_Found](workers, "sweep") as crew:
             self._drain(crew, tasks, volumes, problems)
         return self._snapshot(began, volumes, problems, clock_error_ns, present=present)
 
     def look(self, volume: str, folder: str, clock_error_ns: int) -> Snapshot:
         began = self._clock.mono_ns()
-        inside = self._list(folder)
+        try:
+            inside = self._list(folder)
+        except Irregular as error:
+            # Longhorn follows it: what it holds is unknown, not nothing.
+            view = VolumeView(volume, problem=f"could not be listed: {error}")
+            return self._snapshot(began, [view], [], clock_error_ns, present=True)
         found = bool(inside.entries or inside.folders)
         present = found or self._has_backupstore()
         volumes = [self._inside(volume, folder, inside)] if found else []
@@ -270,7 +275,7 @@ class _Walk:
             listing = self._list(folder)
         except StoreError as error:
             return _Found(problem=f"{folder} could not be listed: {error}", unreachable=_lost(error))
-        names = listing.folders if volumes else tuple(filter(layout.is_shard, listing.folders))
+        names = tuple(name for name in _leading_on(listing) if volumes or layout.is_shard(name))
         return _Found(tasks=then(names), new_volumes=len(names) if volumes else 0)
 
     def _volume(self, name: str, folder: str) -> _Found:
@@ -353,6 +358,13 @@ class _Walk:
     def _note(self, seen: Observation | None) -> None:
         if seen is not None:
             self._seen = observe(self._seen, seen, f"{self._store.capabilities.kind} replies")
+
+
+def _leading_on(listing: Listing) -> tuple[str, ...]:
+    """Names below which there may be locks: folders, and links, which Longhorn follows and we do not. To list
+    a link fails, and that is told; what else is irregular (a pipe) turns out to have nothing in it."""
+    odd = [entry.name for entry in listing.entries if not entry.regular]
+    return tuple(sorted({*listing.folders, *odd})) if odd else listing.folders
 
 
 _PASSIVE = ("assumed", "refreshes seen")

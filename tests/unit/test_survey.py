@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,10 +17,12 @@ from hypothesis import strategies as st
 from backuplock import layout
 from backuplock.clock import SECOND, ManualClock
 from backuplock.errors import Denied, StoreError, Unreachable
+from backuplock.lookup import find_volume
 from backuplock.model import Flaw, LockRecord
 from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Listing, Version
+from backuplock.stores.filesystem import FilesystemStore
 from backuplock.stores.memory import MemoryStore
-from backuplock.survey import GIVE_UP_AFTER, WORKERS, Cancelled, Progress, sweep
+from backuplock.survey import GIVE_UP_AFTER, WORKERS, Cancelled, Progress, look, sweep
 from backuplock.wire import encode
 from harness.running import environ
 
@@ -334,3 +338,56 @@ def test_every_volume_and_lock_is_found(fleet: dict[str, list[bool]]) -> None:
     seen = sweep(store, clock=clock, workers=2)
     assert {volume.name for volume in seen.volumes} == set(fleet)
     assert set(seen.by_key) == expected
+
+
+def _linked_store(tmp_path: Path) -> FilesystemStore:
+    """A volume behind a link, and one below a level of folders that is one; both are locked out there."""
+    root, outside = tmp_path / "store", tmp_path / "outside"
+    away = FilesystemStore(_made(outside), writable=True)
+    here = FilesystemStore(_made(root), writable=True)
+    for name in ("pvc-linked", "pvc-under"):
+        body = encode(LockRecord("lock-a1", 1, True))
+        away.put(layout.lock_key(name, "lock-a1"), body)
+    here.put(layout.volume_cfg("pvc-plain"), b"{}")
+    linked = root / layout.volume_folder("pvc-linked")
+    linked.parent.mkdir(parents=True)
+    linked.symlink_to(outside / layout.volume_folder("pvc-linked"))
+    first, _ = layout.shards("pvc-under")
+    (root / layout.VOLUMES / first).symlink_to(outside / layout.VOLUMES / first)
+    return here
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def test_what_is_behind_a_link_is_unknown_and_not_absent(tmp_path: Path) -> None:
+    found = sweep(_linked_store(tmp_path))
+    views = {view.name: view.problem for view in found.volumes}
+    assert set(views) == {"pvc-linked", "pvc-plain"}
+    assert views["pvc-plain"] == ""
+    assert "pvc-linked is a link" in views["pvc-linked"]
+    assert "not followed" in views["pvc-linked"]
+    first, _ = layout.shards("pvc-under")
+    assert [f"{layout.VOLUMES}/{first} is a link" in problem for problem in found.problems] == [True]
+    assert not found.complete
+
+
+@pytest.mark.parametrize("name", ["pvc-linked", "pvc-under"])
+def test_one_volume_behind_a_link_is_unknown_and_not_missing(tmp_path: Path, name: str) -> None:
+    store = _linked_store(tmp_path)
+    for found in (look(store, name), find_volume(store, name)):
+        assert [view.name for view in found.volumes] == [name]
+        assert "is a link" in found.volumes[0].problem
+        assert not found.complete
+
+
+def test_a_pipe_in_the_place_of_a_level_is_no_volume(tmp_path: Path) -> None:
+    store = FilesystemStore(tmp_path, writable=True)
+    store.put(layout.volume_cfg("pvc-plain"), b"{}")
+    first, _ = layout.shards("pvc-under")
+    os.mkfifo(tmp_path / layout.VOLUMES / first)
+    found = sweep(store)
+    assert [view.name for view in found.volumes] == ["pvc-plain"]
+    assert found.complete
