@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from backuplock.clock import Clock, Span
 from backuplock.model import Operation, VolumeView
+from backuplock.simulate import terms_on
 from locktop.format import Glyphs, Line, fit, name
 from locktop.output.paper import Para, blank
 from locktop.output.simulate_text import (
@@ -63,11 +64,12 @@ class Told:
 def foretell(asked: Asked, clock: Clock, stop: threading.Event) -> Told:
     """Play it. Writes to no store: it runs on copies of the locks, in virtual time."""
     began = clock.mono_ns()
+    terms = terms_on(asked.board.snapshot.capabilities)
     rows: Sequence[tuple[VolumeView, Played]]
     if asked.many:
-        rows = play_all(asked.views, asked.now, asked.wish, asked.operation, stopped=stop.is_set)
+        rows = play_all(asked.views, asked.now, asked.wish, asked.operation, terms, stopped=stop.is_set)
     else:
-        rows = [(view, play(view, asked.now, asked.wish, asked.operation)) for view in asked.views]
+        rows = [(view, play(view, asked.now, asked.wish, asked.operation, terms)) for view in asked.views]
     ended = clock.mono_ns()
     return Told(asked, rows, ended - began, ended, partial=len(rows) < len(asked.views))
 
