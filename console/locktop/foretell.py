@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from backuplock.clock import Clock, Span
 from backuplock.model import Operation, VolumeView
 from backuplock.simulate import terms_on
-from locktop.format import Glyphs, Line, fit, name
+from locktop.format import Glyphs, Line, fit, name, short_seconds
 from locktop.output.paper import Para, blank
 from locktop.output.simulate_text import (
     VERDICTS,
@@ -22,6 +22,8 @@ from locktop.output.simulate_text import (
 )
 from locktop.output.timeline import timeline
 from locktop.rows import Board
+from locktop.scenario import Reading
+from locktop.status import Status, emptiness
 from locktop.what_if import Played, Wish, play, play_all
 from locktop.widgets.panes import para_lines
 
@@ -59,6 +61,24 @@ class Told:
     def kept_out(self) -> dict[str, tuple[VolumeView, Played]]:
         """The volumes on which it is not surely granted, by id."""
         return {view.name: (view, one) for view, one in self.rows if one.result != "granted"}
+
+
+def alike(one: Asked, other: Asked | None) -> bool:
+    """Whether two scenarios are the same, maybe on different pictures of the store."""
+    if other is None or (one.wish, one.operation, one.many) != (other.wish, other.operation, other.many):
+        return False
+    return one.many or [view.name for view in one.views] == [view.name for view in other.views]
+
+
+def the_same(one: Asked, other: Asked | None) -> bool:
+    """Whether two scenarios are the same on the same picture: what came of one holds for the other."""
+    return (
+        other is not None
+        and one.board is other.board
+        and alike(one, other)
+        and len(one.views) == len(other.views)
+        and all(a is b for a, b in zip(one.views, other.views, strict=True))
+    )
 
 
 def foretell(asked: Asked, clock: Clock, stop: threading.Event) -> Told:
@@ -106,3 +126,27 @@ def volume_line(view: VolumeView, played: Played, now: Span, width: int, glyphs:
     line.append((fit(name(view.name), cells[0], ellipsis=glyphs.ellipsis, middle=True), "text"))
     line.append(("  " + fit(called, cells[1], ellipsis=glyphs.ellipsis, middle=True), "key"))
     return [*line, ("  ", "text"), *because(played, view, numbers_of(view, now))]
+
+
+def whence(told: Told, status: Status, *, current: bool) -> Line:
+    """What a result is about; `current` if it is of the scenario that is filled in."""
+    if not current:
+        return [("of the scenario before", "late")]
+    old = max(0, status.mono_ns - told.asked.board.snapshot.began_mono_ns)
+    return [(f"plays on what was {short_seconds(old)} ago", "late" if status.outdated else "dim")]
+
+
+def instead(status: Status, reading: Reading) -> list[Line]:
+    """What stands in place of a result while there is none."""
+    board = status.board
+    if board is None or not board.snapshot.store_present:
+        return [[], *([("  ", "text"), *line] for line in emptiness(status, ""))]
+    if not board.snapshot.volumes:
+        return [[], [("  the store has no backup volumes", "strong")]]
+    if reading.wish is not None or reading.problems:
+        return []
+    return [
+        [],
+        [("  Name a volume: shift+tab goes to the field.", "strong")],
+        [("  Or press a on a lock; b plays the same operation over many volumes.", "dim")],
+    ]

@@ -14,8 +14,18 @@ from textual.widgets import Input
 from backuplock.model import VolumeView
 from backuplock.text import ellipsize_middle
 from backuplock.tree import tree_of
-from locktop.foretell import Asked, Told, count_lines, one_lines, volume_line
-from locktop.format import Line, plural, short_seconds
+from locktop.foretell import (
+    Asked,
+    Told,
+    alike,
+    count_lines,
+    instead,
+    one_lines,
+    the_same,
+    volume_line,
+    whence,
+)
+from locktop.format import Line, plural
 from locktop.keys import Place, bindings
 from locktop.messages import ChoiceMade, CursorMoved, DetailsRequested, Foretold, SimulateRequested
 from locktop.output.simulate_text import NOTICE
@@ -25,7 +35,7 @@ from locktop.scenario import Reading, command, read, read_many
 from locktop.screens.base import View
 from locktop.screens.locks import LocksScreen
 from locktop.settings import Usage
-from locktop.status import Status, emptiness
+from locktop.status import Status
 from locktop.volume_now import view_of
 from locktop.widgets.bars import TitleRule
 from locktop.widgets.form import Choice
@@ -49,7 +59,7 @@ class SimulateScreen(View):
         self._board: Board | None = None
         self._reading = Reading(None, None)
         self._asked: Asked | None = None
-        self._told: Told | None = None
+        self.told: Told | None = None
         self._drawn: tuple[object, ...] = ()
 
     def body(self) -> Iterable[Widget]:
@@ -68,11 +78,15 @@ class SimulateScreen(View):
             lambda work: self.run_worker(work, thread=True),
             lambda told: self.post_message(Foretold(told)),
         )
-        super().on_mount()
 
     def on_unmount(self) -> None:
         """Nobody waits for what is still being played."""
         self._player.close()
+
+    @property
+    def playing(self) -> bool:
+        """Whether a scenario is being played; `told` is the last one that was."""
+        return self._player.busy
 
     # -- status -> widgets
 
@@ -101,10 +115,12 @@ class SimulateScreen(View):
         fields.show_volume(view, tree)
         fields.say(reading.problems)
         meant = views if self._many else (view,) if view is not None else ()
-        self._asked = None
+        asked = None
         if reading.wish is not None and meant:
-            self._asked = Asked(board, meant, reading.wish, form.operation, self._many)
-        self._player.play(self._asked, at_once=by_hand)
+            asked = Asked(board, meant, reading.wish, form.operation, self._many)
+        if asked is None or not the_same(asked, self._asked):
+            self._asked = asked
+            self._player.play(asked, at_once=by_hand)
 
     def _volumes(self, board: Board) -> tuple[tuple[VolumeView, ...], bool]:
         """What a scenario over many is about, and whether a person picked them."""
@@ -119,12 +135,12 @@ class SimulateScreen(View):
         """Show it, unless something else was asked meanwhile."""
         self._player.ended(message.told)
         if not message.told.partial and self._asked is not None:
-            self._told = message.told
+            self.told = message.told
         self._draw(self.locktop.status)
 
     def _draw(self, status: Status) -> None:
-        told = self._told
-        current = told is not None and _alike(told.asked, self._asked)
+        told = self.told
+        current = told is not None and alike(told.asked, self._asked)
         self._draw_title(status, told, current=current)
         drawn = (told, current and not status.outdated, self.app.size.width, self._many)
         lasting = told is not None and told.asked.many == self._many
@@ -134,7 +150,7 @@ class SimulateScreen(View):
         result = self.query_one("#result", Scroller)
         if told is None or not lasting:
             self.query_one("#kept-out", Picker).show((), [], lambda _key, _width: [])
-            result.show(self._instead(status))
+            result.show(instead(status, self._reading))
             return
         width, glyphs = max(40, self.app.size.width - 2), self.locktop.glyphs
         lines = count_lines(told, width) if told.asked.many else one_lines(told, width, glyphs)
@@ -156,29 +172,11 @@ class SimulateScreen(View):
     def _draw_title(self, status: Status, told: Told | None, *, current: bool) -> None:
         left: Line = [("Over many volumes" if self._many else "Result", "title")]
         right: Line = []
-        if self._player.busy and not current:
+        if self.playing and not current:
             right = [("playing", "waiting")]
-        elif told is not None and not current and told.asked.many == self._many:
-            right = [("of the scenario before", "late")]
-        elif told is not None and current:
-            old = max(0, status.mono_ns - told.asked.board.snapshot.began_mono_ns)
-            right = [(f"plays on what was {short_seconds(old)} ago", "dim")]
+        elif told is not None and told.asked.many == self._many:
+            right = whence(told, status, current=current)
         self.query_one("#outcome", TitleRule).show(left, right)
-
-    def _instead(self, status: Status) -> list[Line]:
-        """What stands in place of a result while there is none."""
-        board = status.board
-        if board is None or not board.snapshot.store_present:
-            return [[], *([("  ", "text"), *line] for line in emptiness(status, ""))]
-        if not board.snapshot.volumes:
-            return [[], [("  the store has no backup volumes", "strong")]]
-        if self._reading.wish is not None or self._reading.problems:
-            return []
-        return [
-            [],
-            [("  Name a volume: shift+tab goes to the field.", "strong")],
-            [("  Or press a on a lock; b plays the same operation over many volumes.", "dim")],
-        ]
 
     # -- what people do
 
@@ -224,6 +222,7 @@ class SimulateScreen(View):
             return
         board = self.locktop.status.board
         form.suggest(board.snapshot if board is not None and not self._many else None)
+        form.say(self._reading.problems)
 
     def on_cursor_moved(self, message: CursorMoved) -> None:
         """The list moved; nothing depends on where it stands."""
@@ -310,10 +309,3 @@ class SimulateScreen(View):
             self.action_batch()
         else:
             await self.app.switch_mode(self._came_from)
-
-
-def _alike(one: Asked, other: Asked | None) -> bool:
-    """Whether two scenarios are the same, maybe on different pictures of the store."""
-    if other is None or (one.wish, one.operation, one.many) != (other.wish, other.operation, other.many):
-        return False
-    return one.many or [view.name for view in one.views] == [view.name for view in other.views]
