@@ -145,3 +145,40 @@ class Store(Protocol):
     def close(self) -> None:
         """Give back connections; the store is not used afterwards."""
         ...
+
+
+class Aside(Protocol):
+    """What a store can do that renames: take a file out of its place whole, and put it back over nothing.
+
+    Errors are those of the verbs; `ReadOnly` where the store was opened for reading only.
+    """
+
+    def put_aside(self, key: str, to: str) -> bool:
+        """Rename, atomically, whatever stands at `key`; false if nothing does. Nothing is at `to` yet.
+
+        Raises:
+            Conflict: something is there.
+        """
+        ...
+
+    def put_back(self, aside: str, key: str) -> bool:
+        """Rename it to `key` with the time it has; false, and nothing done, if something stands there."""
+        ...
+
+    def create(self, key: str, body: bytes) -> Version:
+        """Write a new file with a fresh time.
+
+        Raises:
+            Conflict: something stands there.
+        """
+        ...
+
+    def tidy(self, key: str) -> None:
+        """Remove the empty folders above `key`, as `Store.delete` does; nothing else."""
+        ...
+
+
+def aside_of(store: Store) -> Aside | None:
+    """What `store` offers of that; None for an object store, which has nothing like it."""
+    found: Aside | None = getattr(store, "aside", None)
+    return found

@@ -266,6 +266,7 @@ class FilesystemStore:
         return FolderAside(
             self._root,
             check=self._check_writable,
+            make=self._make,
             climb=self._climb,
             doing=self._doing,
             write=self._write_beside,

@@ -62,7 +62,10 @@ def failed(doing: str, error: OSError) -> StoreError:
     kind, advice = _ADVICE.get(
         error.errno or 0, (Unreachable, "look at the file system, its mount and its server")
     )
-    return kind(f"{doing}: {error.strerror or type(error).__name__}", advice=advice)
+    found = kind(f"{doing}: {error.strerror or type(error).__name__}", advice=advice)
+    # Others, such as EIO of a soft mount, may stand for an answer that got lost.
+    found.untouched = error.errno in _ADVICE and error.errno != errno.ESTALE
+    return found
 
 
 @contextmanager
@@ -124,7 +127,7 @@ def _step(parent: int, name: str, flags: int, where: str) -> int:
             )
         if not stat.S_ISDIR(mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-    raise Unreachable(f"{printable(where, limit=300)} keeps changing", advice="try again")
+    raise Unreachable(f"{printable(where, limit=300)} keeps changing", advice="try again", untouched=True)
 
 
 def make(root: Callable[[], int], parts: tuple[str, ...]) -> int | None:
