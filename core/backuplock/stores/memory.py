@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from backuplock.clock import Clock, Observation, SystemClock
@@ -61,8 +61,8 @@ class MemoryStore:
                     folders.append(head)
                     at = bisect_left(self._keys, f"{prefix}{head}{_AFTER_SLASH}", at)
                     continue
-                if head:
-                    found = self._objects[key]
+                # A Ctrl-C between two statements of a write may leave a key without an object.
+                if head and (found := self._objects.get(key)) is not None:
                     entries.append(Entry(head, len(found.body), found.modified_ns, found.etag))
                 at += 1
         return Listing(tuple(entries), tuple(sorted(folders)), self._observed())
@@ -97,8 +97,10 @@ class MemoryStore:
             found = self._objects.get(key)
             if if_match is not None and found is not None and found.etag != if_match:
                 raise Conflict(f"{key} is not the version that was expected")
-            if self._objects.pop(key, None) is not None:
-                del self._keys[bisect_left(self._keys, key)]
+            self._objects.pop(key, None)
+            at = bisect_left(self._keys, key)
+            if at < len(self._keys) and self._keys[at] == key:
+                del self._keys[at]
 
     def plant(self, key: str, body: bytes, modified_ns: int) -> None:
         """Put an object there as if it had been written at `modified_ns`, for replay and simulation."""
@@ -107,8 +109,9 @@ class MemoryStore:
             self._keep(key, _Object(bytes(body), modified_ns, etag))
 
     def _keep(self, key: str, made: _Object) -> None:
-        if key not in self._objects:
-            insort(self._keys, key)
+        at = bisect_left(self._keys, key)
+        if at == len(self._keys) or self._keys[at] != key:
+            self._keys.insert(at, key)
         self._objects[key] = made
 
     def close(self) -> None:
