@@ -129,7 +129,7 @@ class LocktopApp(Controls, inherit_bindings=False):
         return {
             "locks": len(board.snapshot.by_key) if board else 0,
             "blocked": self.status.blocks.awaited if self.status.blocks else 0,
-            "events": len(self.status.events),
+            "events": self.status.happened,
         }
 
     def place_of(self, screen: Screen[object]) -> Place:

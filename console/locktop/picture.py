@@ -97,7 +97,9 @@ class Picture:
             # Wound to where nothing is known: what was shown is of another time.
             self._latest = None
             self._forget()
-            self.status = replace(self.status, board=None, blocks=None, events=(), before=0, explored=None)
+            self.status = replace(
+                self.status, board=None, blocks=None, events=(), before=0, happened=0, explored=None
+            )
         last = self._outages[-1] if self._outages else None
         if last is None or last.ended_wall_ns is not None:
             last = Outage(self._session.clock.wall_ns(), None, event.line)
@@ -155,6 +157,7 @@ class Picture:
             blocks=self._latest.blocks,
             tracks=self._latest.tracks,
             events=self._events,
+            happened=sum(one.kind is not EventKind.RENEWED for one in self._events),
             before=self._before,
             outages=self._outages,
             holders=self._holders,

@@ -61,8 +61,9 @@ class Status:
     The first `before` of the events are of before this session, out of the journal or the recording.
     `outages` are the times without answers, the youngest last, and `holders` says who holds or held a lock
     that events are about, by key, where it names anybody. `since_mono_ns` is when the watch began.
-    `blocks` is what is blocked on the board. `explored` is about the volume that is attended, `unrecorded`
-    says why no journal is written. `tape` is where the recording stands, in a replay.
+    `happened` counts the events that are no mere renewals. `blocks` is what is blocked on the board.
+    `explored` is about the volume that is attended, `unrecorded` says why no journal is written. `tape` is
+    where the recording stands, in a replay.
     """
 
     label: str
@@ -82,6 +83,7 @@ class Status:
     explored: Explored | None = None
     unrecorded: str = ""
     before: int = 0
+    happened: int = 0
     outages: tuple[Outage, ...] = ()
     holders: Mapping[str, str] = field(default_factory=dict)
     since_mono_ns: int | None = None

@@ -343,10 +343,15 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
 
 def test_the_console_on_a_recording(terminal: Callable[..., Terminal], tape: Path) -> None:
     shown = terminal("replay", "--speed", "5", tape)
-    shown.until(lambda: "REPLAY x5 tape.rec" in shown.text and "pvc-00003" in shown.text, "the locks")
-    # The outage of then is an outage now, and ends as it did.
+    shown.until(
+        lambda: "REPLAY x5" in shown.text and "tape.rec" in shown.text and "pvc-00003" in shown.text,
+        "the locks",
+    )
+    # Paused and wound from event to event: the outage of then is an outage now, and ends as it did.
+    shown.press("p<]]")
     shown.until(lambda: "no route" in shown.text, "the outage")
-    shown.until(lambda: "no route" not in shown.text, "the end of the outage")
+    shown.press("]")
+    shown.until(lambda: "no route" not in shown.text and "pvc-00003" in shown.text, "the end of the outage")
     shown.press("q")
     shown.until(lambda: shown.process.poll() is not None, "the end")
     assert shown.process.wait() == 0
