@@ -73,15 +73,19 @@ def _dispatch(arguments: list[str]) -> int:
     if first in COMMANDS:
         name, rest = first, arguments[1:]
     else:
+        _check_not_a_command(first, arguments[1:])
         name, rest = "console", arguments
     command = load(name)
     parser = _Parser(name)
     command.configure(parser)
     if name == "console":
         _add_overview(parser)
-    options = parser.parse_args(rest)
-    if name == "console":
-        _check_not_a_command(options)
+    options, unknown = parser.parse_known_args(rest)
+    if unknown:
+        parser.refuse(unknown)
+    if name == "console" and options.where in COMMANDS:
+        advice = f"write locktop {options.where} first, then options"
+        raise Usage(f"{options.where!r} stands after options", advice=advice)
     return command.run(options)
 
 
@@ -95,6 +99,23 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise Usage(shown(message, limit=300), advice=f"see {self.prog} --help")
 
+    def refuse(self, unknown: list[str]) -> NoReturn:
+        """Refuse what nothing was made of; an option that is unknown is named alone, for what follows may be
+        its value.
+
+        Raises:
+            Usage: always.
+        """
+        see = f"see {self.prog} --help"
+        option = next((word for word in unknown if re.match("-.", word)), None)
+        if option is None:
+            raise Usage(f"one argument too many: {shown(unknown[0])!r}", advice=see)
+        option = option.partition("=")[0]
+        known = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", self.format_help()))
+        for close in difflib.get_close_matches(option, known, n=1):
+            see = f"did you mean {close}? {see}"
+        raise Usage(f"there is no option {shown(option)!r}", advice=see)
+
 
 def _add_overview(parser: argparse.ArgumentParser) -> None:
     """What the help of plain `locktop` says beyond the console's own."""
@@ -107,13 +128,13 @@ def _add_overview(parser: argparse.ArgumentParser) -> None:
     parser.epilog = f"{parser.epilog}\nexit codes:\n{exit_table()}"
 
 
-def _check_not_a_command(options: argparse.Namespace) -> None:
+def _check_not_a_command(where: str, rest: list[str]) -> None:
     """A word that is no path and no URL was meant as a command."""
-    where: str | None = options.where
-    if where in COMMANDS:
-        raise Usage(f"{where!r} stands after options", advice=f"write locktop {where} first, then options")
-    if where is None or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", where) or Path(where).exists():
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", where) or Path(where).exists():
         return
+    if where.lower() == "help":
+        about = [word for word in rest if word in COMMANDS][:1]
+        raise Usage("there is no command help", advice=f"write {' '.join(['locktop', *about, '--help'])}")
     close = difflib.get_close_matches(where.lower(), COMMANDS, n=1, cutoff=0.5)
     meant = f"did you mean locktop {close[0]}?" if close else f"commands are {', '.join(COMMANDS)}"
     raise Usage(f"{shown(where)!r} is neither a command nor a folder here", advice=meant)

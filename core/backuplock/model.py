@@ -82,6 +82,10 @@ class Flaw(enum.StrEnum):
     """The store refused or failed to give the body; what it says is unknown."""
 
 
+UNREAD = frozenset({Flaw.TOO_LARGE, Flaw.IRREGULAR, Flaw.UNREADABLE})
+"""Flaws of files whose whole body we did not see; Longhorn, which follows links and reads any size, may."""
+
+
 @dataclass(frozen=True, slots=True)
 class LockFile:
     """One `*.lck` in a volume's `locks/` folder, as one read of it found it.
@@ -193,5 +197,5 @@ class Snapshot:
         return not (
             self.problems
             or any(volume.problem for volume in self.volumes)
-            or any(lock.flaw is Flaw.UNREADABLE for lock in self.by_key.values())
+            or any(lock.flaw in UNREAD for lock in self.by_key.values())
         )

@@ -73,8 +73,8 @@ class Target:
 def parse_target(text: str, environ: Mapping[str, str] | None = None) -> Target:
     """Take a backup target apart.
 
-    A local path may name the target's root or the `backupstore` folder in it. That is the only question
-    put to the file system; whether anything is there at all is the store's affair.
+    A local path may name the target's root or the `backupstore` folder in it, and a plain one may hold `..`.
+    Nothing else is asked of the file system; whether anything is there at all is the store's affair.
 
     Args:
         text: a URL in one of Longhorn's forms, `file:///path`, or a plain path (`/x`, `./x`, `~/x`).
@@ -140,7 +140,7 @@ def _check_text(text: str) -> None:
 
 
 def _any_form() -> str:
-    return f"{', '.join(_EXAMPLES[scheme] for scheme in SCHEMES)}, or a path"
+    return f"{', '.join(_EXAMPLES[scheme] for scheme in SCHEMES if scheme != 'azblob')}, or a path"
 
 
 def _shown(scheme: str, rest: str) -> str:
@@ -304,8 +304,8 @@ def _plain(text: str, environ: Mapping[str, str] | None) -> Target:
         elif text.startswith("~"):
             path = path.expanduser()
         if ".." in path.parts:
-            advice = f"write {printable(str(path.resolve()), limit=200)}"
-            raise Malformed(f"{shown}: the path holds '..'", advice=advice)
+            # What stands before it may be a link, so only the file system knows where it leads.
+            path = path.resolve()
         return _local("", str(path.absolute()))
     except (OSError, RuntimeError) as error:
         # RuntimeError: no home folder, or a loop of symbolic links.

@@ -95,7 +95,7 @@ def test_quiet_says_nothing_beside_the_data(store: Path, capsys: pytest.CaptureF
         ("http://minio:9000/bucket", "AWS_ENDPOINTS"),
         ("nfs://host", "share"),
         ("cifs://user:hunter2secret@host/share", "credentials"),
-        ("/mnt/../etc", "'..'"),
+        ("vfs:///mnt/../etc", "'..'"),
         ("/mnt/\x1b[31m", "control character"),
         ("/" + "x" * 5000, "characters"),
     ],
@@ -156,6 +156,16 @@ def test_the_console_without_a_terminal_names_ls(store: Path, capsys: pytest.Cap
     assert "use locktop demo --no-console" in one_line(capsys)
 
 
+@pytest.mark.parametrize("target", ["nfs://nas.invalid:/backups", "cifs://nas.invalid/backups"])
+def test_the_console_does_not_start_on_a_share_that_is_not_mounted(
+    target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([target]) == ExitCode.MISSING
+    line = one_line(capsys)
+    assert "is not mounted; as root: mkdir -p" in line
+    assert "mount -t" in line
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -164,7 +174,14 @@ def test_the_console_without_a_terminal_names_ls(store: Path, capsys: pytest.Cap
         (["dmeo"], "did you mean locktop demo?"),
         (["frobnicate"], "commands are ls, "),
         (["-t", "/x", "ls"], "write locktop ls first"),
-        (["ls", "--jsno", "/x"], "--jsno; see locktop ls --help"),
+        (["lss", "/x"], "did you mean locktop ls?"),
+        (["lss", "-t", "/x"], "did you mean locktop ls?"),
+        (["help"], "write locktop --help"),
+        (["help", "ls"], "write locktop ls --help"),
+        (["ls", "--jsno", "/x"], "no option '--jsno'; did you mean --json? see locktop ls --help"),
+        (["ls", "/x", "--frob", "/y"], "no option '--frob'; see locktop ls --help"),
+        (["ls", "/x", "/y"], "one argument too many: '/y'; see locktop ls --help"),
+        (["show", "v", "--frob=7", "w"], "no option '--frob'; see locktop show --help"),
         (["ls", "--json", "--csv", "/x"], "not allowed with"),
         (["ls", "--timeout", "soon", "/x"], "--timeout: 'soon' is not a number of seconds"),
         (["demo", "--seed", "x"], "--seed: 'x' is not a number"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backuplock.errors import Denied
+from backuplock.errors import Denied, Malformed
 from backuplock.stores import open_store
 from backuplock.stores.s3 import S3Store
 from backuplock.stores.s3_config import S3Settings, path_style, read_settings
@@ -67,6 +67,12 @@ def test_region(url: str, environ: dict[str, str], region: str | None) -> None:
 )
 def test_path_style(virtual_hosted_style: str | None, endpoint: str | None, path: bool) -> None:
     assert path_style(virtual_hosted_style, endpoint) is path
+
+
+@pytest.mark.parametrize("text", ["maybe", "True", "1"])
+def test_a_style_that_longhorn_does_not_know_is_refused(text: str) -> None:
+    with pytest.raises(Malformed, match=f"VIRTUAL_HOSTED_STYLE is '{text}'"):
+        settings("s3://b@r/p/", VIRTUAL_HOSTED_STYLE=text)
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ MALFORMED = [
     ("azblob:///x", "no container"),
     ("vfs://", "must not be empty"),
     ("vfs://mnt/x", "three slashes"),
-    ("/mnt/../x", "'..'"),
+    ("vfs:///mnt/../x", "'..'"),
     ("~nobody-of-this-name/x", "cannot be resolved"),
     ("nas:/share", "NFS share"),
 ]
@@ -202,14 +202,20 @@ def test_home_that_is_not_set() -> None:
         parse_target("~/x", {})
 
 
-def test_dots_in_a_plain_path_are_answered_with_the_path_to_write(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "a").mkdir()
-    monkeypatch.chdir(tmp_path / "a")
+def test_dots_in_a_plain_path_are_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "real/a").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real/a")
+    monkeypatch.chdir(tmp_path / "real/a")
+    for text, path in (("../b", "real/b"), ("./b", "real/a/b"), ("..", "real"), (".", "real/a")):
+        assert parse_target(text).path == f"{tmp_path}/{path}", text
+    assert parse_target(f"{tmp_path}/link/../b").path == f"{tmp_path}/real/b", "where the kernel would go"
+
+
+def test_no_kind_that_is_not_supported_is_suggested() -> None:
     with pytest.raises(Malformed) as caught:
-        parse_target("../b")
-    assert caught.value.advice == f"write {tmp_path}/b"
+        parse_target("")
+    assert "azblob" not in caught.value.advice
+    assert "nfs://host:/share" in caught.value.advice
 
 
 @pytest.mark.parametrize(

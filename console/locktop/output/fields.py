@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from backuplock.clock import SECOND
-from backuplock.model import Flaw, LockFile, LockRecord, LockType, Operation, Snapshot
+from backuplock.model import UNREAD, Flaw, LockFile, LockRecord, LockType, Operation, Snapshot
 from backuplock.rules import LONGHORN, Standing, Timing, judge_as_longhorn
 from locktop.format import stated_operation
 from locktop.rows import Board, Row
@@ -118,7 +118,7 @@ def problems(snapshot: Snapshot) -> list[Problem]:
         *(
             Problem(lock.volume, f"{lock.key}: {lock.reason}")
             for lock in snapshot.locks
-            if lock.flaw is Flaw.UNREADABLE
+            if lock.flaw in UNREAD
         ),
     ]
 

@@ -119,6 +119,18 @@ def target_of(settings: Settings) -> Target:
     return parse_target(settings.required_target())
 
 
+def check_mounted(target: Target) -> None:
+    """Refuse a share that is not mounted, by the mount table alone; a dead mount is not touched.
+
+    Raises:
+        Missing: with the command that mounts it.
+    """
+    from backuplock.stores.mounts import find_share, not_mounted, read_mounts
+
+    if target.scheme in ("nfs", "cifs") and find_share(target, read_mounts()) is None:
+        raise not_mounted(target)
+
+
 def needs_terminal(instead: str) -> None:
     """Refuse to draw screens into files and pipes.
 

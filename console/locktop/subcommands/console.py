@@ -8,6 +8,7 @@ from backuplock.text import ellipsize_middle, printable
 from locktop.subcommands.common import (
     add_clock_error,
     add_target,
+    check_mounted,
     needs_terminal,
     opener,
     settings_of,
@@ -52,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     given = settings.required_target()
     target = target_of(settings)
+    check_mounted(target)
     needs_terminal(f"locktop ls {printable(given, limit=200)}")
     # Nothing of these is needed to refuse a wrong command line.
     from backuplock.journal import Journal, journal_path

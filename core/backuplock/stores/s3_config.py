@@ -113,7 +113,7 @@ def read_settings(target: Target, environ: Mapping[str, str] | None = None) -> S
         prefix=target.prefix.strip("/"),
         region=region,
         endpoint=endpoint,
-        path_style=path_style(given("VIRTUAL_HOSTED_STYLE"), endpoint),
+        path_style=path_style(_checked_style(given("VIRTUAL_HOSTED_STYLE")), endpoint),
         access_key=access,
         secret_key=secret,
         session_token=given("AWS_SESSION_TOKEN") if access else None,
@@ -253,6 +253,16 @@ def _check_endpoint(endpoint: str) -> None:
     if not usable or not endpoint.isprintable() or " " in endpoint or "," in endpoint:
         shown = "" if "@" in endpoint else f" {printable(endpoint, limit=100)}"
         raise Malformed(f"AWS_ENDPOINTS{shown} is not one URL", advice="write http(s)://host[:port]")
+
+
+def _checked_style(text: str | None) -> str | None:
+    """Longhorn passes over any other word, which can only have been meant as one of these."""
+    if text in (None, "true", "false"):
+        return text
+    raise Malformed(
+        f"VIRTUAL_HOSTED_STYLE is {printable(text or '', limit=60)!r}, which is neither true nor false",
+        advice="write true or false, in small letters, or unset it",
+    )
 
 
 def _checked_pem(text: str) -> str | None:
