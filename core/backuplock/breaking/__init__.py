@@ -1,0 +1,84 @@
+"""Breaking a lock as a transaction: plan, check, execute, watch, undo; leftovers in bulk; an audit trail.
+
+    audit = Audit.open(audit_path())
+    plan = make_plan(store, snapshot, key, tracks=watch.tracks)        # pure; what would follow, in words
+    checks = preconditions(store, plan, snapshot)                      # as often as a dialog likes
+    writer = Writer(store, audit)                                      # ReadOnly, if the store is
+    broken = execute(writer, plan.order, reason="node is gone")        # Refused, Failed
+    vigil = vigil_of(broken, snapshot)                                 # vigil.look(snapshot) each poll, or
+    vigil = follow(store, vigil)                                       # wait for 75 s
+    record_fate(writer, vigil, broken.id)
+    undo(writer, broken.id)
+
+After a start, `unfinished` tells of transactions that were killed; `finish` and `take_back` end them.
+"""
+
+from __future__ import annotations
+
+from backuplock.breaking.audit import Audit, AuditEntry, Verified
+from backuplock.breaking.audit_file import audit_path
+from backuplock.breaking.checks import Check, preconditions
+from backuplock.breaking.cleanup import CleanupPlan, Done, Item, Kind, Report, clean_up, plan_cleanup
+from backuplock.breaking.errors import AuditError, Because, BreakError, Failed, Refused
+from backuplock.breaking.execute import Broken, execute
+from backuplock.breaking.plan import Order, Outlook, Plan, make_plan
+from backuplock.breaking.promises import Window, promises, window_of
+from backuplock.breaking.purge import Copy, copies, purge
+from backuplock.breaking.quarantine import Kept
+from backuplock.breaking.recover import Stage, Unfinished, finish, take_back, unfinished
+from backuplock.breaking.token import Token, token_of
+from backuplock.breaking.undo import Undone, undo
+from backuplock.breaking.vigil import Fate, Vigil, follow, record_fate, vigil_of
+from backuplock.breaking.writer import Step, Who, Writer, who_here
+
+__all__ = [
+    "Audit",
+    "AuditEntry",
+    "AuditError",
+    "Because",
+    "BreakError",
+    "Broken",
+    "Check",
+    "CleanupPlan",
+    "Copy",
+    "Done",
+    "Failed",
+    "Fate",
+    "Item",
+    "Kept",
+    "Kind",
+    "Order",
+    "Outlook",
+    "Plan",
+    "Refused",
+    "Report",
+    "Stage",
+    "Step",
+    "Token",
+    "Undone",
+    "Unfinished",
+    "Verified",
+    "Vigil",
+    "Who",
+    "Window",
+    "Writer",
+    "audit_path",
+    "clean_up",
+    "copies",
+    "execute",
+    "finish",
+    "follow",
+    "make_plan",
+    "plan_cleanup",
+    "preconditions",
+    "promises",
+    "purge",
+    "record_fate",
+    "take_back",
+    "token_of",
+    "undo",
+    "unfinished",
+    "vigil_of",
+    "who_here",
+    "window_of",
+]

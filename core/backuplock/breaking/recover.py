@@ -1,0 +1,267 @@
+"""Transactions that did not end: found by what they left in the store and in the audit trail, told in words,
+and finished or taken back."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import enum
+from dataclasses import dataclass
+
+from backuplock.breaking import quarantine
+from backuplock.breaking.audit import Audit, AuditEntry
+from backuplock.breaking.errors import Because, Refused
+from backuplock.breaking.execute import Broken, carry_out, conclude, record, withdraw
+from backuplock.breaking.quarantine import Kept, Listed
+from backuplock.breaking.removal import Removal, moved_differs, restore
+from backuplock.breaking.token import Token, difference, digest_of
+from backuplock.breaking.undo import Undone, put_back
+from backuplock.breaking.writer import Writer
+from backuplock.clock import SECOND
+from backuplock.errors import Malformed, StoreError
+from backuplock.stores.base import Blob, Store, aside_of
+
+FOREIGN_NS = 600 * SECOND
+"""A transaction of another machine without an end is told of after this long: it may be at work."""
+
+
+class Stage(enum.StrEnum):
+    """Where a transaction that did not end left its lock."""
+
+    UNTOUCHED = "untouched"
+    """It is where it was, as it was."""
+    REMOVED = "removed"
+    """It is out of its place, its copy is in the quarantine."""
+    SWEPT = "swept"
+    """Its file was renamed away after it had been refreshed: it belongs back."""
+    BACK = "back"
+    """It was written since: its holder lives."""
+    GONE = "gone"
+    """It went without us: nothing of it was copied yet."""
+    UNKNOWN = "unknown"
+    """It could not be looked at."""
+
+
+_WORDS = {
+    Stage.UNTOUCHED: "the lock is as it was; finishing removes it now, undoing leaves it",
+    Stage.REMOVED: "the lock is gone and its copy is kept; finishing leaves it so, undoing puts it back",
+    Stage.SWEPT: "the lock had been refreshed when it was moved; either way it goes back to its place",
+    Stage.BACK: "the lock was written since, its holder lives; either way it stays",
+    Stage.GONE: "the lock is gone, and not through this; either way there is nothing left to do",
+    Stage.UNKNOWN: "the store does not say where the lock is; look again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """One of them.
+
+    Attributes:
+        kept: what was to be removed; None if it cannot be understood.
+        ours: it was begun with the audit trail at hand. running: a process of this machine works on it.
+        why: what could not be read, or what the trail says of it.
+    """
+
+    id: str
+    stage: Stage
+    kept: Kept | None
+    ours: bool
+    running: bool
+    why: str = ""
+
+    @property
+    def words(self) -> str:
+        """What is the matter and what can be done, one sentence."""
+        if self.running:
+            return "a process of this machine is at work on it"
+        return f"interrupted: {_WORDS[self.stage]}"
+
+    @property
+    def can_finish(self) -> bool:
+        """Whether `finish` makes sense now. What another machine only meant to do is not done here."""
+        if self.running or self.kept is None or self.stage is Stage.UNKNOWN:
+            return False
+        return self.ours or self.stage is not Stage.UNTOUCHED
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether `take_back` makes sense now."""
+        return not self.running and self.kept is not None and self.stage is not Stage.UNKNOWN
+
+
+def unfinished(store: Store, audit: Audit | None, wall_ns: int) -> tuple[Unfinished, ...]:
+    """The transactions of this store that did not end, oldest first; nothing is written.
+
+    Args:
+        audit: the trail at hand; without one only what the store tells is known.
+        wall_ns: the local wall clock, for the age of those of other machines.
+
+    Raises:
+        StoreError: the quarantine could not be listed.
+    """
+    listing = {one.id: one for one in quarantine.listed(store)}
+    begun = {one.get("id"): one for one in (audit.open_acts(store.url) if audit is not None else ())}
+    over = _over(audit, [one.id for one in listing.values() if one.open and one.id not in begun])
+    ids = {*begun, *(one.id for one in listing.values() if one.open and one.described and one.id not in over)}
+    found = [_one(store, audit, entry, listing.get(entry), begun.get(entry)) for entry in sorted(ids)]
+    return tuple(one for one in found if one.ours or _is_old(one, wall_ns))
+
+
+def _over(audit: Audit | None, ids: list[str]) -> set[str]:
+    if audit is None or not ids:
+        return set()
+    known = {one.get("id") for one in audit.entries()}
+    return known & set(ids)
+
+
+def _is_old(one: Unfinished, wall_ns: int) -> bool:
+    return one.kept is None or wall_ns - one.kept.broken_wall_ns > FOREIGN_NS
+
+
+def find(writer: Writer, entry: str) -> Unfinished:
+    """One transaction by its id.
+
+    Raises:
+        Refused: it is over, or there is none.
+    """
+    quarantine.check_id(entry)
+    for one in unfinished(writer.store, writer.audit, writer.clock.wall_ns()):
+        if one.id == entry:
+            return one
+    raise Refused(f"{entry} is over, or is no transaction on this store", because=Because.NOT_NOW)
+
+
+def finish(writer: Writer, entry: str) -> Broken | None:
+    """Bring a transaction to its end as it was meant, if the lock still is what it was.
+
+    Returns: the broken lock; None if it was not broken: it was refreshed, or went by itself.
+
+    Raises: as `execute`; Refused also if it cannot be finished.
+    """
+    one = find(writer, entry)
+    kept = one.kept
+    if not one.can_finish or kept is None:
+        raise Refused(f"{entry} cannot be finished: {one.words}", because=Because.NOT_NOW)
+    with writer.audit.at_work(entry):
+        if one.stage is Stage.UNTOUCHED:
+            return carry_out(writer, kept)
+        if one.stage is Stage.REMOVED:
+            return _conclude(writer, kept, back=False)
+        return _leave(writer, one, kept)
+
+
+def take_back(writer: Writer, entry: str, *, reason: str = "") -> Undone | None:
+    """Undo a transaction that did not end.
+
+    Returns: the lock that was put back; None if nothing had to be, for it is in its place or went by itself.
+
+    Raises: as `undo`; Refused also if it cannot be undone.
+    """
+    one = find(writer, entry)
+    kept = one.kept
+    if not one.can_undo or kept is None:
+        raise Refused(f"{entry} cannot be undone: {one.words}", because=Because.NOT_NOW)
+    with writer.audit.at_work(entry):
+        if one.stage is Stage.REMOVED:
+            undone = put_back(writer, kept, reason=reason, without_volume=False)
+            record(writer, kept, "undone", "interrupted, and put back")
+            return undone
+        if one.stage is Stage.UNTOUCHED:
+            withdraw(writer, entry)
+            record(writer, kept, "abandoned", "interrupted before anything was removed")
+            return None
+        _leave(writer, one, kept)
+        return None
+
+
+def _conclude(writer: Writer, kept: Kept, *, back: bool) -> Broken:
+    aside = aside_of(writer.store)
+    notes: tuple[str, ...] = ("finished after an interruption",)
+    if aside is not None and not back:
+        try:
+            aside.tidy(kept.key)
+        except StoreError as error:
+            notes = (*notes, f"empty folders were left: {error.what}")
+    return conclude(writer, kept, Removal(writer.clock.mono_ns(), None, back, notes))
+
+
+def _leave(writer: Writer, one: Unfinished, kept: Kept) -> Broken | None:
+    """Where there is nothing to remove: the lock goes back to its place, is there, or went by itself."""
+    if one.stage is Stage.SWEPT:
+        aside = aside_of(writer.store)
+        if aside is None:
+            raise Refused(f"{one.id}: this store cannot rename", because=Because.UNFIT)
+        if not moved_differs(writer, kept):
+            raise Refused(f"{one.id} changed meanwhile", because=Because.NOT_NOW, advice="look again")
+        restore(writer, kept, aside)
+    if one.stage is Stage.BACK:
+        return _conclude(writer, kept, back=True)
+    withdraw(writer, one.id)
+    outcome = "gone" if one.stage is Stage.GONE else "refused"
+    record(writer, kept, outcome, f"interrupted: {_WORDS[one.stage]}")
+    return None
+
+
+# -- what there is
+
+
+def _one(
+    store: Store, audit: Audit | None, entry: str, there: Listed | None, begun: AuditEntry | None
+) -> Unfinished:
+    running = audit is not None and audit.is_at_work(entry)
+    kept: Kept | None = None
+    why = ""
+    try:
+        copied = quarantine.read(store, entry) if there is not None and there.described else None
+        kept = copied or (None if begun is None else _from_trail(store, begun))
+        stage = Stage.UNKNOWN if kept is None else _stage(store, kept, there, copied=copied is not None)
+    except (StoreError, Malformed) as error:
+        stage, why = Stage.UNKNOWN, str(error)
+    return Unfinished(entry, stage, kept, begun is not None, running, why)
+
+
+def _stage(store: Store, kept: Kept, there: Listed | None, *, copied: bool) -> Stage:
+    now = store.read(kept.key)
+    if there is not None and there.file:
+        swept = _differs(kept, store.read(quarantine.file_of(kept.id)))
+        if now is not None:
+            return Stage.BACK
+        return Stage.SWEPT if swept else Stage.REMOVED
+    if now is None:
+        # Without a rename in between, a lock that has a copy may have gone through us or through others.
+        return Stage.REMOVED if copied else Stage.GONE
+    return Stage.BACK if _differs(kept, now) else Stage.UNTOUCHED
+
+
+def _differs(kept: Kept, found: Blob | None) -> bool:
+    return found is None or bool(difference(kept.token, found))
+
+
+def _from_trail(store: Store, begun: AuditEntry) -> Kept:
+    """The copy as the audit trail has it, where the transaction ended before it wrote one to the store."""
+    fields = begun.fields
+    try:
+        body = base64.b64decode(begun.get("body"), validate=True)
+        token = Token(
+            store.url,
+            begun.get("key"),
+            int(fields["modified_ns"]),
+            begun.get("etag"),
+            len(body),
+            digest_of(body),
+        )
+        wall = int(fields["at_ns"])
+    except (KeyError, TypeError, ValueError, binascii.Error) as error:
+        raise Malformed(f"entry {begun.seq} of the audit trail makes no sense", advice="verify it") from error
+    return Kept(
+        id=begun.get("id"),
+        token=token,
+        body=body,
+        broken_wall_ns=wall,
+        user=begun.get("user"),
+        host=begun.get("host"),
+        tool=begun.get("tool"),
+        reason=begun.get("reason"),
+        life=begun.get("life"),
+        had_volume=fields.get("had_volume") is True,
+    )

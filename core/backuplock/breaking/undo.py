@@ -1,0 +1,257 @@
+"""Put a broken lock back: with a fresh time, so that it protects for a lease, and never beside a rival.
+
+It comes back as a file without a holder, which nobody refreshes. Whoever asked meanwhile has a file of their
+own in the folder: those are looked for before and, as they may have come between, after the write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backuplock import layout
+from backuplock.breaking import quarantine
+from backuplock.breaking.errors import Because, Failed, Refused
+from backuplock.breaking.quarantine import Kept
+from backuplock.breaking.token import difference, token_of_blob
+from backuplock.breaking.writer import Writer
+from backuplock.clock import SECOND
+from backuplock.errors import Conflict, Malformed, StoreError
+from backuplock.model import LockFile, Snapshot
+from backuplock.rules import conflicts, contender, expired
+from backuplock.stores.base import aside_of
+from backuplock.survey import look
+from backuplock.text import printable
+from backuplock.wire import decode
+
+SETTLE_NS = 10 * SECOND
+"""For how long a rival that asks is waited for; its own window between writing and looking is 2 s."""
+_POLL_NS = SECOND // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A lock that was put back; `protects_s`: for so long it counts, from now, if nobody refreshes it."""
+
+    id: str
+    key: str
+    protects_s: float
+
+
+def undo(writer: Writer, entry: str, *, reason: str = "", without_volume: bool = False) -> Undone:
+    """Put a broken lock back under its key.
+
+    Args:
+        without_volume: also where the volume is gone meanwhile.
+
+    Raises:
+        Refused: there is no such copy, it was put back before, or something is in its way.
+        Failed: the store did not do its part; `settled` says whether nothing was written.
+        Malformed: the copy is none of ours.
+        StoreError: the quarantine could not be read.
+    """
+    kept = quarantine.read(writer.store, quarantine.check_id(entry))
+    if kept is None:
+        raise Refused(
+            f"the quarantine has no copy {entry}", because=Because.GONE, advice="locktop undo lists"
+        )
+    known = {one.id: one for one in quarantine.listed(writer.store)}
+    if entry in known and "undone" in known[entry].marks:
+        raise Refused(f"{kept.token.shown} was put back already", because=Because.NOT_NOW)
+    with writer.audit.at_work(entry):
+        return put_back(writer, kept, reason=reason, without_volume=without_volume)
+
+
+def put_back(writer: Writer, kept: Kept, *, reason: str, without_volume: bool) -> Undone:
+    """`undo`, for whoever has the copy and works on its transaction."""
+    if _was_put_back(writer, kept):
+        _mark(writer, kept)
+        _after(writer, kept, "undone", "it was interrupted after the write")
+        return Undone(kept.id, kept.key, writer.timing.duration_ns / SECOND)
+    _check_way(writer, kept, without_volume=without_volume)
+    target = kept.token.target
+    fields = {
+        "target": target,
+        "key": kept.key,
+        "user": writer.who.user,
+        "host": writer.who.host,
+        "tool": writer.who.tool,
+        "reason": printable(reason, limit=500),
+    }
+    writer.audit.append("undo", "before", kept.id, writer.clock.wall_ns(), fields)
+    try:
+        _create(writer, kept)
+        _settle(writer, kept)
+        _mark(writer, kept)
+    except Refused as refused:
+        _after(writer, kept, "refused", refused.what)
+        raise
+    except Failed as failed:
+        _after(writer, kept, "failed", failed.what)
+        raise
+    _after(writer, kept, "undone", "")
+    return Undone(kept.id, kept.key, writer.timing.duration_ns / SECOND)
+
+
+def _after(writer: Writer, kept: Kept, outcome: str, detail: str) -> None:
+    fields = {
+        "target": kept.token.target,
+        "key": kept.key,
+        "outcome": outcome,
+        "detail": printable(detail, limit=1000),
+    }
+    writer.audit.append("undo", "after", kept.id, writer.clock.wall_ns(), fields)
+
+
+def _was_put_back(writer: Writer, kept: Kept) -> bool:
+    """Whether an earlier undo wrote the lock and was killed before it could say so."""
+    acts = [one for one in writer.audit.entries(entry=kept.id) if one.get("act") == "undo"]
+    if not acts or acts[-1].get("phase") != "before":
+        return False
+    try:
+        found = writer.store.read(kept.key)
+    except StoreError as error:
+        raise _unread(kept, error.what) from error
+    return found is not None and found.body == kept.body
+
+
+def _check_way(writer: Writer, kept: Kept, *, without_volume: bool) -> None:
+    seen = _look(writer, kept)
+    if kept.key in seen.by_key:
+        raise Refused(
+            f"{kept.token.shown} is there already, so its holder lives",
+            because=Because.CONFLICT,
+            advice="there is nothing to put back",
+        )
+    if kept.had_volume and not without_volume and not _has_volume(writer, kept):
+        raise Refused(
+            f"the volume of {kept.token.shown} is gone, its lock alone would make a ghost of it",
+            because=Because.NO_VOLUME,
+        )
+    if rivals := _rivals(writer, kept, seen):
+        raise _in_the_way(kept, rivals)
+
+
+def _look(writer: Writer, kept: Kept) -> Snapshot:
+    """The volume as it is now.
+
+    Raises:
+        Failed: it could not be read, and what could not be read may be a rival.
+    """
+    try:
+        found = look(writer.store, kept.token.volume, clock=writer.clock)
+    except (StoreError, Malformed) as error:
+        raise _unread(kept, error.what) from error
+    for view in found.volumes:
+        if view.problem:
+            raise _unread(kept, view.problem)
+    return found
+
+
+def _unread(kept: Kept, why: str) -> Failed:
+    what = f"{kept.token.shown} is not put back, its volume could not be read: {why}"
+    return Failed(what, settled=True, entry=kept.id)
+
+
+def _has_volume(writer: Writer, kept: Kept) -> bool:
+    volume = kept.token.volume
+    if volume == layout.BACKING_IMAGE:
+        return True
+    folder = kept.key.rsplit("/", 2)[0]
+    try:
+        found = writer.store.list(folder)
+    except StoreError as error:
+        raise _unread(kept, error.what) from error
+    return bool(found.entries) or any(name != layout.LOCKS for name in found.folders)
+
+
+def _rivals(writer: Writer, kept: Kept, seen: Snapshot) -> list[LockFile]:
+    """Locks that count and exclude the one that goes back; what cannot be read may be one of them."""
+    try:
+        type_ = decode(kept.body).type
+    except Malformed:
+        return []  # Nobody heeds what nobody can read.
+    now = seen.clock.at(seen.began_mono_ns)
+    found: list[LockFile] = []
+    for lock in seen.locks:
+        over = lock.modified_ns is not None and expired(lock.modified_ns, now, writer.timing) is True
+        other = contender(lock)
+        if lock.key != kept.key and not over and (other is None or conflicts(other.type, type_)):
+            found.append(lock)
+    return found
+
+
+def _in_the_way(kept: Kept, rivals: list[LockFile]) -> Refused:
+    first = printable(rivals[0].file_name, limit=120)
+    more = f" and {len(rivals) - 1} more" if len(rivals) > 1 else ""
+    return Refused(
+        f"{kept.token.shown} is not put back, {first}{more} came meanwhile and excludes it",
+        because=Because.CONFLICT,
+        advice="wait until that one has gone",
+    )
+
+
+def _create(writer: Writer, kept: Kept) -> None:
+    """Write it, over nothing: atomically where the store can, else after a look."""
+    store, key = writer.store, kept.key
+    aside = aside_of(store)
+    try:
+        if aside is not None:
+            aside.create(key, kept.body)
+        elif store.capabilities.conditional_put == "yes":
+            store.put(key, kept.body, if_absent=True)
+        elif store.read(key) is None:
+            store.put(key, kept.body)
+        else:
+            raise Conflict(f"{kept.token.shown} is there")
+    except Conflict as error:
+        raise Refused(
+            f"{kept.token.shown} came back by itself, so its holder lives", because=Because.CONFLICT
+        ) from error
+    except StoreError as error:
+        what = f"{kept.token.shown} was not put back: {error.what}"
+        raise Failed(what, settled=False, entry=kept.id, advice=error.advice) from error
+
+
+def _settle(writer: Writer, kept: Kept) -> None:
+    """Make sure that nobody of another type was granted the volume meanwhile; else take it away again.
+
+    Who looked before our write has had its own file in the folder before that, and is seen now: it may be
+    granted still, or has been. Who looks later sees ours.
+    """
+    give_up = writer.clock.mono_ns() + SETTLE_NS
+    while True:
+        try:
+            rivals = _rivals(writer, kept, _look(writer, kept))
+        except Failed as error:
+            _take_away(writer, kept)
+            raise error from None
+        if not rivals:
+            return
+        holding = any(lock.record is None or lock.record.acquired for lock in rivals)
+        if holding or writer.clock.mono_ns() >= give_up:
+            _take_away(writer, kept)
+            raise _in_the_way(kept, rivals)
+        writer.clock.sleep(_POLL_NS)
+
+
+def _take_away(writer: Writer, kept: Kept) -> None:
+    """Remove what was put back a moment ago, unless somebody has written it since."""
+    try:
+        found = writer.store.read(kept.key)
+        if found is None or found.body != kept.body:
+            return
+        token = token_of_blob(kept.token.target, kept.key, found)
+        again = writer.store.read(kept.key)
+        if again is not None and not difference(token, again):
+            writer.store.delete(kept.key)
+    except StoreError as error:
+        what = f"{kept.token.shown} was put back beside a rival and could not be taken away: {error.what}"
+        raise Failed(what, settled=False, entry=kept.id) from error
+
+
+def _mark(writer: Writer, kept: Kept) -> None:
+    try:
+        quarantine.mark(writer.store, kept.id, "undone")
+    except StoreError as error:
+        what = f"{kept.token.shown} was put back, but the quarantine does not say so: {error.what}"
+        raise Failed(what, settled=False, entry=kept.id) from error
