@@ -59,7 +59,7 @@ async def test_unreachable_at_the_start_then_well() -> None:
         assert "next try in 2s, r tries now" in text(app)
         assert "RETRY" in lines(app)[0]
         scene.advance(1)
-        app._refresh_status()
+        app.refresh_status()
         await pilot.pause()
         assert "next try in 1s" in text(app)
         faulty.fault = None
@@ -115,7 +115,7 @@ async def test_a_store_that_hangs_is_said_to_and_can_be_left() -> None:
         app.session.refresh_now()
         await until(pilot, hung.is_set)
         scene.advance(14)
-        app._refresh_status()
+        app.refresh_status()
         await pilot.pause()
         assert "no answer for 14s" in lines(app)[2]
         assert "14s old" in lines(app)[0]

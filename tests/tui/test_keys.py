@@ -133,6 +133,14 @@ async def _details(app: LocktopApp, pilot: Pilot[int]) -> None:
     assert '{"Name":"lock-9f2c41d07be35a18","Type":1,"Acquired":true}' in text(app)
 
 
+@on(LOCKS, "a")
+async def _simulate(app: LocktopApp, pilot: Pilot[int]) -> None:
+    await pilot.press("a")
+    await until(pilot, lambda: isinstance(app.screen, SimulateScreen))
+    await pilot.press("1")
+    await until(pilot, lambda: isinstance(app.screen, LocksScreen))
+
+
 @on(LOCKS, "y")
 async def _copy(app: LocktopApp, pilot: Pilot[int]) -> None:
     await pilot.press("y")

@@ -96,7 +96,7 @@ async def test_the_order_does_not_change_with_time_alone() -> None:
     async with console(scene.session()) as (app, pilot):
         before = shown(app)
         scene.advance(100)
-        app._refresh_status()
+        app.refresh_status()
         await pilot.pause()
         assert shown(app) == before
         assert "UNSURE" in text(app), "what would have ended since is in doubt"
@@ -116,7 +116,7 @@ async def test_a_tick_formats_the_visible_rows_only(monkeypatch: pytest.MonkeyPa
         await pilot.pause()
         monkeypatch.setattr(lock_table, "row_parts", counted)
         scene.advance(1)
-        app._refresh_status()
+        app.refresh_status()
         await pilot.pause()
         await pilot.pause()
         in_view = shown(app)[: table(app).page_rows]
@@ -133,7 +133,7 @@ async def test_countdowns_run_without_new_data() -> None:
     async with console(scene.session()) as (app, pilot):
         assert " 2:10 " in lines(app)[4]
         scene.advance(3)
-        app._refresh_status()
+        app.refresh_status()
         await pilot.pause()
         assert " 2:07 " in lines(app)[4]
         assert "3.0s old" in lines(app)[0]
