@@ -14,7 +14,16 @@ from datetime import UTC, datetime
 
 from backuplock import __version__, layout
 from backuplock.clock import SECOND, LeaseClock, Observation
-from backuplock.errors import Conflict, Denied, Malformed, Missing, ReadOnly, StoreError, Unsupported
+from backuplock.errors import (
+    Conflict,
+    Denied,
+    Irregular,
+    Malformed,
+    Missing,
+    ReadOnly,
+    StoreError,
+    Unsupported,
+)
 from backuplock.model import LockFile, LockRecord, Operation, Owner
 from backuplock.protocol import (
     Claim,
@@ -36,7 +45,7 @@ from backuplock.stores.base import Blob, Entry, Store
 from backuplock.text import printable
 from backuplock.wire import decode, encode
 
-_FINAL = (Denied, Missing, ReadOnly, Malformed, Unsupported)
+_FINAL = (Denied, Missing, ReadOnly, Malformed, Unsupported, Irregular)
 """Refusals that the next attempt would meet as well."""
 
 
@@ -70,8 +79,8 @@ class Hands:
                 began,
                 self.clock.now(),
                 str(error),
-                # Only these are certain to have left nothing behind; a time-out may still land.
-                ambiguous=not isinstance(error, (*_FINAL, Conflict)),
+                # A time-out may still land.
+                ambiguous=isinstance(error, StoreError) and not error.untouched,
                 conflict=isinstance(error, Conflict),
                 final=isinstance(error, _FINAL),
                 error=error,

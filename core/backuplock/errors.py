@@ -50,7 +50,13 @@ class Malformed(BackupLockError):
 
 
 class StoreError(BackupLockError):
-    """A store did not do what was asked. Never means "there is nothing there"."""
+    """A store did not do what was asked. Never means "there is nothing there".
+
+    Attributes:
+        untouched: the request surely changed nothing; False: it may have been executed, or may yet be.
+    """
+
+    untouched: bool = False
 
 
 class Unreachable(StoreError):
@@ -58,39 +64,57 @@ class Unreachable(StoreError):
 
     Args:
         retry_after: seconds the store asked us to wait, if it said so.
+        untouched: as the attribute; by default nothing is sure.
     """
 
-    def __init__(self, what: str, *, advice: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self, what: str, *, advice: str = "", retry_after: float | None = None, untouched: bool = False
+    ) -> None:
         super().__init__(what, advice=advice)
         self.retry_after = retry_after
+        self.untouched = untouched
 
 
 class Denied(StoreError):
     """The store knows who asks (or that it does not) and refuses; asking again will not help."""
 
+    untouched = True
+
 
 class Missing(StoreError):
     """The bucket, share or folder that should hold the store is not there."""
+
+    untouched = True
 
 
 class Conflict(StoreError):
     """A conditional put or delete found another version than the one it was told to expect."""
 
+    untouched = True
+
 
 class TooLarge(StoreError):
     """An object exceeds the cap that was given for reading it; nothing of it is returned."""
+
+    untouched = True
 
 
 class Irregular(StoreError):
     """A key names something that is not a plain file (a folder, a symbolic link); it is not followed."""
 
+    untouched = True
+
 
 class Unsupported(StoreError):
     """The store cannot do what was asked of it (for example a conditional put)."""
 
+    untouched = True
+
 
 class ReadOnly(StoreError):
     """A write was asked of a store that was opened for reading only."""
+
+    untouched = True
 
 
 class LockError(BackupLockError):

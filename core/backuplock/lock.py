@@ -328,7 +328,7 @@ class BackupLock:
         outcome = call.lease.finish()
         if getattr(error, "left_for", None) is None and outcome.left_until is not None:
             left_for = seconds(outcome.left_until - call.lease.lease_clock.now())
-            error.add_note(f"{call.lease.claim.key}{fate(outcome.left, max(0.0, left_for))}")
+            error.add_note(f"{call.lease.claim.key}{fate(outcome, max(0.0, left_for))}")
 
     def _attempt(self, lease_clock: LeaseClock) -> Lease:
         name = layout.new_lock_name()

@@ -22,7 +22,7 @@ def refusal(what: str, terms: Terms, outcome: Outcome, *, at: int, left_until: i
     """
     where = f"cannot lock {what}"
     left = None if left_until is None else max(0.0, seconds(left_until - at))
-    told = fate(outcome.left, left)
+    told = fate(outcome, left)
     if outcome.result is Result.REFUSED:
         after = free_after(terms, outcome.blockers)
         return Contended(
@@ -36,12 +36,13 @@ def refusal(what: str, terms: Terms, outcome: Outcome, *, at: int, left_until: i
     return AcquireFailed(f"{where}: {printable(why)}{told}", final=outcome.final, left_for=left)
 
 
-def fate(left: bool, left_for: float | None) -> str:
+def fate(outcome: Outcome, left_for: float | None) -> str:
     """What became of our own file, as the end of a sentence; empty if it is surely gone."""
     if not left_for:
         return ""
-    if left:
-        return f"; our own file is left there and keeps the other type out for {left_for:.0f} s at most"
+    if outcome.left:
+        there = "is left there and" if outcome.sure else "may be left there and then"
+        return f"; our own file {there} keeps the other type out for {left_for:.0f} s at most"
     return (
         "; a write of ours went unanswered: if the store still executes it, our file"
         f" keeps the other type out for {left_for:.0f} s at most"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from backuplock.errors import AcquireFailed, Contended, LockLost
+from backuplock.clock import SystemClock
+from backuplock.errors import AcquireFailed, Contended, Denied, LockLost
 from backuplock.lock import BackupLock
 from backuplock.model import Operation
 from backuplock.protocol import Proof
@@ -20,6 +23,18 @@ from harness.proxy import FaultProxy, Rule
 from harness.races import Race, timing
 from harness.referee import Referee
 from harness.s3 import S3Server
+
+
+class WaitsNoted(SystemClock):
+    """Notes how long somebody wanted to sleep."""
+
+    def __init__(self) -> None:
+        self.waits: list[int] = []
+
+    def sleep(self, duration_ns: int, wake: threading.Event | None = None) -> bool:
+        self.waits.append(duration_ns)
+        return super().sleep(duration_ns, wake)
+
 
 QUICK = Limits(connect_s=2.0, read_s=0.5, attempts=2)
 LEASE_S = 8.0
@@ -136,6 +151,52 @@ def test_a_read_only_credential_leaves_nothing(proxy: FaultProxy, rclone_http: S
     assert caught.value.final
     assert caught.value.left_for is None
     assert locks_in(rclone_http.store(prefix)) == []
+
+
+def assert_nothing_was_sent(error: AcquireFailed) -> None:
+    assert error.left_for is None
+    assert "left there" not in str(error)
+    assert "unanswered" not in str(error)
+
+
+def test_where_nobody_listens_nothing_is_left(rclone_http: S3Server, prefix: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    store = rclone_http.store(prefix, AWS_ENDPOINTS=f"http://127.0.0.1:{port}")
+    clock = WaitsNoted()
+    with pytest.raises(AcquireFailed, match="connection refused") as caught:
+        BackupLock(store, VOLUME, Operation.BACKUP, clock=clock).acquire()
+    assert_nothing_was_sent(caught.value)
+    # Nothing is to be removed, so nothing is tried again and again.
+    assert clock.waits == []
+
+
+def test_where_nobody_can_be_trusted_nothing_is_left(rclone_https: S3Server, prefix: str) -> None:
+    store = rclone_https.store(prefix, AWS_CERT=None)
+    with pytest.raises(AcquireFailed, match="unknown authority") as caught:
+        BackupLock(store, VOLUME, Operation.BACKUP).acquire()
+    assert_nothing_was_sent(caught.value)
+
+
+def test_a_refusal_after_a_silence_does_not_undo_the_doubt(proxy: FaultProxy, prefix: str) -> None:
+    """The first attempt of a request may have been executed, whatever the second one is answered."""
+    store = proxy.server.store(prefix, limits=QUICK)
+    proxy.add(Rule(method="PUT", status=403, code="AccessDenied"))
+    proxy.add(Rule(method="PUT", status=500, code="InternalError", obey=True, times=1))
+    with pytest.raises(Denied) as caught:
+        store.put("backupstore/x", b"")
+    assert not caught.value.untouched
+    proxy.clear()
+    assert store.read("backupstore/x") is not None
+
+
+def test_what_went_unanswered_may_be_left(proxy: FaultProxy, prefix: str) -> None:
+    lock = lock_behind(proxy, prefix)
+    for method in ("PUT", "DELETE"):
+        proxy.add(Rule(method=method, hang="request"))
+    with pytest.raises(AcquireFailed, match="our own file may be left there and then keeps") as caught:
+        lock.acquire()
+    assert caught.value.left_for
 
 
 def test_races_behind_a_proxy_that_fails_at_random(proxy: FaultProxy, prefix: str, tmp_path: Path) -> None:

@@ -81,7 +81,9 @@ def test_a_condition_is_passed_on(world: World, hands: Hands, claim: Claim) -> N
         (Malformed("x"), False, True),
         (Unsupported("x"), False, True),
         (Conflict("x"), False, False),
-        (TooLarge("x"), True, False),
+        (TooLarge("x"), False, False),
+        (Irregular("x"), False, True),
+        (Unreachable("x", untouched=True), False, False),
     ],
 )
 @pytest.mark.parametrize(

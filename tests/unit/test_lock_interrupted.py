@@ -116,7 +116,9 @@ def test_interrupted_where_nothing_can_be_removed_it_says_so(verb: str, when: st
     with pytest.raises(KeyboardInterrupt) as caught:
         world.lock().acquire()
     if len(world.files()) > 1:
-        assert "our own file is left there" in told(caught.value)
+        # Only where a write and the one removal were answered it is known to be there.
+        sure = verb == "list"
+        assert f"our own file {'is' if sure else 'may be'} left there" in told(caught.value)
 
 
 def test_release_interrupted_at_every_line_is_finished_at_the_end() -> None:

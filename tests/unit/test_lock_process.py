@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from backuplock.errors import Contended
+from backuplock import layout
+from backuplock.errors import AcquireFailed, Contended
 from backuplock.model import Operation
 from backuplock.stores.filesystem import FilesystemStore
 from harness.locks import VOLUME, locks_in, short_terms, system_lock, until
@@ -370,9 +371,12 @@ def test_a_full_disk_leaves_nothing_and_loses_nothing_at_once(small_disk: Path) 
     with pytest.raises(OSError, match="space"):
         fill(filler)
     other = system_lock(store, Operation.BACKUP)
-    with pytest.raises(Exception, match=r"(?i)space|full") as caught:
+    with pytest.raises(AcquireFailed, match=r"(?i)space|full") as caught:
         other.acquire()
     assert str(caught.value).isprintable()
+    assert "our file" not in str(caught.value)
+    assert "our own file" not in str(caught.value)
+    assert caught.value.left_for is None
     assert len(locks_in(store)) == 1
     held.check()
     filler.unlink()
@@ -386,3 +390,21 @@ def test_a_full_disk_leaves_nothing_and_loses_nothing_at_once(small_disk: Path) 
 def _renewals(store: FilesystemStore) -> int:
     (name,) = locks_in(store)
     return int(json.loads(store.read(f"{_folder()}/{name}").body)["Owner"]["renewals"])
+
+
+@pytest.mark.parametrize("linked", ["volume", "locks"])
+def test_a_link_in_the_way_is_final_and_nothing_is_left(tmp_path: Path, linked: str) -> None:
+    root, away = tmp_path / "store", tmp_path / "away"
+    away.mkdir()
+    link = root / layout.volume_folder(VOLUME)
+    if linked == "locks":
+        link = link / layout.LOCKS
+    link.parent.mkdir(parents=True)
+    link.symlink_to(away)
+    lock = system_lock(FilesystemStore(root, writable=True), Operation.BACKUP)
+    with pytest.raises(AcquireFailed, match="is a link, not a folder") as caught:
+        lock.acquire(timeout=300)  # pytest's own time limit is shorter
+    assert caught.value.final
+    assert caught.value.left_for is None
+    assert "left there" not in str(caught.value)
+    assert list(away.iterdir()) == []

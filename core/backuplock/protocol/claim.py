@@ -186,7 +186,7 @@ class Outcome:
         final: asking again will not help (access denied).
         loss: for `LOST`.
         left: our own file may still be in the store (its removal failed): it blocks other types until
-            `left_until` at the latest.
+            `left_until` at the latest. sure: it is known to be there.
         may_return: a write of ours went unanswered; if the store is still to execute it, our file comes
             back and blocks other types until `left_until` at the latest (as far as can be known).
         left_until: lease time.
@@ -199,6 +199,7 @@ class Outcome:
     final: bool = False
     loss: Loss | None = None
     left: bool = False
+    sure: bool = False
     may_return: bool = False
     left_until: int | None = None
     certificate: Certificate | None = None

@@ -59,13 +59,14 @@ def leave(claim: Claim, outcome: Outcome) -> Claim:
     return replace(claim, phase=Phase.LEAVING)
 
 
-def done(claim: Claim, *, left: bool) -> Claim:
-    """It is over; `left`: our file could not be removed."""
+def done(claim: Claim, *, left: bool, sure: bool = False) -> Claim:
+    """It is over; `left`: our file could not be removed, `sure`: and is known to be there."""
     assert claim.outcome is not None
     may_return = bool(claim.unanswered) and not left
     outcome = replace(
         claim.outcome,
         left=left,
+        sure=sure,
         may_return=may_return,
         left_until=claim.stored_until if left or may_return else None,
         certificate=certificate(claim) if claim.granted else None,

@@ -320,7 +320,9 @@ def _failed(claim: Claim, event: Failed) -> Claim:
     if phase is Phase.LEAVING:
         failures = claim.failures + 1
         if event.final or failures >= claim.terms.removals:
-            return done(claim, left=True)
+            # After an unanswered write or removal it may be there or not.
+            sure = claim.landed >= 0 and failures == 1 and not event.ambiguous
+            return done(claim, left=True, sure=sure)
         wake = event.ended + claim.terms.retry * 2 ** (failures - 1)
         return replace(claim, phase=Phase.PAUSING, failures=failures, wake=wake)
     if phase in _WRITING or phase in _LOOKS:

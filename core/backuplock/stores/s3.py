@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from backuplock.clock import SECOND, Clock, Observation, SystemClock, nanoseconds
-from backuplock.errors import Conflict, Malformed, ReadOnly, Unreachable, Unsupported
+from backuplock.errors import Conflict, Malformed, ReadOnly, StoreError, Unreachable, Unsupported
 from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Entry, Listing, Version
 from backuplock.stores.s3_config import Limits, S3Settings, make_client, read_settings, write_ca_file
 from backuplock.stores.s3_errors import RAISED, Call, Verb, failure, headers_of, is_missing_key
@@ -209,6 +209,7 @@ class S3Store:
         errors, for bodies arrive after the reply.
         """
         left = self._limits.attempts
+        touched = False
         while True:
             left -= 1
             began = self._clock.mono_ns()
@@ -224,8 +225,11 @@ class S3Store:
                 failed = failure(error, call, observed=seen, wall_ns=self._clock.wall_ns())
                 # A write that met with silence may still land after its own repetition, and a repeated
                 # condition would meet the traces of the first attempt: neither is sent twice.
+                touched = touched or not getattr(failed.error, "untouched", True)
                 repeatable = call.verb in ("list", "read") or (failed.settled and not call.conditional)
                 if left <= 0 or not (failed.transient and repeatable):
+                    if isinstance(failed.error, StoreError):
+                        failed.error.untouched = not touched
                     raise failed.error from error
                 wait = failed.error.retry_after if isinstance(failed.error, Unreachable) else None
             self._clock.sleep(nanoseconds(min(max(wait or 0.0, _PAUSE_S), 1.0)))

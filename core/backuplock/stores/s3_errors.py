@@ -195,7 +195,7 @@ def _unknown_reply(call: Call, code: str, message: str, status: int) -> Failure:
     if status == 404 or code == str(status):
         # No S3 error body: this is some other server, or one that wants TLS.
         advice = f"check that {call.endpoint} is an S3 endpoint, and http or https in AWS_ENDPOINTS"
-        return Failure(Unreachable(_sentence(call, said), advice=advice))
+        return Failure(Unreachable(_sentence(call, said), advice=advice, untouched=True))
     return Failure(Denied(_sentence(call, said)))
 
 
@@ -217,13 +217,13 @@ def _unanswered(error: Exception, call: Call) -> Failure:
         proxy = _host(str(error.kwargs.get("proxy_url", "")))
         what = f"no connection to the proxy {proxy} ({_cause(error)})"
         advice = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
-        return Failure(Unreachable(_sentence(call, what), advice=advice), transient=True)
+        return Failure(Unreachable(_sentence(call, what), advice=advice, untouched=True), transient=True)
     if isinstance(error, boto.SSLError):
         return _untrusted(error, call)
     if isinstance(error, boto.ConnectTimeoutError | boto.EndpointConnectionError):
         what = f"no connection to {at} ({_cause(error)})"
         advice = "check AWS_ENDPOINTS, the region and the network"
-        return Failure(Unreachable(_sentence(call, what), advice=advice), transient=True)
+        return Failure(Unreachable(_sentence(call, what), advice=advice, untouched=True), transient=True)
     if isinstance(error, boto.ReadTimeoutError | urllib3.exceptions.ReadTimeoutError):
         what = f"no answer from {at} in time"
         return Failure(
@@ -254,6 +254,8 @@ def _unanswered(error: Exception, call: Call) -> Failure:
 
 def _untrusted(error: boto.SSLError, call: Call) -> Failure:
     text = str(error.kwargs.get("error", error))
+    # These end a handshake; other troubles of TLS may come after the request was sent.
+    untouched = True
     if "Hostname mismatch" in text or "doesn't match" in text or "not valid for" in text:
         what, advice = "its certificate is for another name", "check the host in AWS_ENDPOINTS"
     elif "expired" in text:
@@ -265,7 +267,9 @@ def _untrusted(error: boto.SSLError, call: Call) -> Failure:
         what, advice = "it does not speak TLS", "write http:// in AWS_ENDPOINTS if that is meant"
     else:
         what, advice = f"TLS failed ({_cause(error)})", "check the server's and the proxy's TLS settings"
-    return Failure(Unreachable(_sentence(call, f"{call.endpoint} cannot be trusted: {what}"), advice=advice))
+        untouched = False
+    said = _sentence(call, f"{call.endpoint} cannot be trusted: {what}")
+    return Failure(Unreachable(said, advice=advice, untouched=untouched))
 
 
 def _cause(error: BaseException) -> str:
