@@ -41,10 +41,15 @@ class ExitCode(enum.IntEnum):
     DENIED = 5, "credentials or permissions do not suffice"
     MISSING = 6, "there is no such bucket, folder, mount or backupstore"
     INTERNAL = 70, "an error in locktop itself; LOCKTOP_DEBUG=1 shows where"
+    SYSTEM = 71, "this system refused a process that locktop needs"
     LOST = 75, "the lock was lost while it was needed, and the command under it was ended"
     NOT_EXECUTABLE = 126, "the command to run is no program that can be executed"
     NOT_FOUND = 127, "there is no such command to run"
     INTERRUPTED = 130, "interrupted by Ctrl-C (128 + n: ended by signal n)"
+
+
+class SystemRefused(BackupLockError):
+    """The operating system refuses what locktop itself needs to work."""
 
 
 SIGNALLED = 128
@@ -64,6 +69,7 @@ _BY_ERROR: tuple[tuple[type[BackupLockError], ExitCode], ...] = (
     (TooLarge, ExitCode.INCOMPLETE),
     (Irregular, ExitCode.INCOMPLETE),
     (Unreachable, ExitCode.UNREACHABLE),
+    (SystemRefused, ExitCode.SYSTEM),
     (BackupLockError, ExitCode.UNREACHABLE),
 )
 

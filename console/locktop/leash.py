@@ -22,8 +22,8 @@ from pathlib import Path
 import backuplock
 import locktop
 from backuplock.clock import SECOND, LeaseClock, SystemClock, nanoseconds, seconds
-from backuplock.errors import Unreachable
 from backuplock.text import printable
+from locktop.exits import SystemRefused
 from locktop.jobs import members
 
 _LOOK_NS = SECOND
@@ -34,7 +34,7 @@ class Leash:
     """The watchdog, as whoever starts it sees it.
 
     Raises:
-        Unreachable: the system gives no process; nothing was started.
+        SystemRefused: the system gives no process; nothing was started.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,10 @@ class Leash:
             )
         except OSError as error:
             why = printable(error.strerror or str(error), limit=100)
-            raise Unreachable(f"the watchdog process does not start: {why}") from None
+            raise SystemRefused(
+                f"the watchdog beside the command does not start: {why}",
+                advice="the store was not touched; look at the limits on processes and memory",
+            ) from None
         assert self._process.stdin is not None
         self._pipe = self._process.stdin.fileno()
         # A watchdog that is stopped must not stop us.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from backuplock.clock import SECOND, Span
 from backuplock.model import LockFile
 from backuplock.rules import LONGHORN, Timing, expired
+from backuplock.text import elapsed
 from backuplock.watch import Track
 
 
@@ -61,7 +62,7 @@ def liveness(
     watched = track.unchanged_ns if track is not None else 0
     by_us = watched > timing.duration_ns
     seen = _seen(track, mono_now_ns)
-    age = _seconds(store_now.middle - lock.modified_ns)
+    age = elapsed(store_now.middle - lock.modified_ns)
     witnesses = tuple(
         name
         for name, says in (
@@ -74,38 +75,34 @@ def liveness(
     if by_us and by_store is False:
         return Liveness(
             Life.UNKNOWN,
-            (f"unchanged for {_seconds(watched)} s under our eyes, yet {age} s old on the store's clock",),
+            (f"unchanged for {elapsed(watched)} under our eyes, yet {age} old on the store's clock",),
             witnesses,
         )
     if by_us:
         return Liveness(
-            Life.STALE, (f"nobody wrote it for {_seconds(watched)} s under our eyes", *seen), witnesses
+            Life.STALE, (f"nobody wrote it for {elapsed(watched)} under our eyes", *seen), witnesses
         )
     if by_store is None:
-        bar = f"the store's clock is known to {_seconds(store_now.error_ns)} s only"
+        bar = f"the store's clock is known to {elapsed(store_now.error_ns)} only"
         return Liveness(Life.UNKNOWN, (bar, *seen), witnesses)
     if by_store and not by_local:
-        why = f"{age} s old on the store's clock, but not on this machine's: the clocks disagree"
+        why = f"{age} old on the store's clock, but not on this machine's: the clocks disagree"
         return Liveness(Life.UNKNOWN, (why, *seen), witnesses)
     if by_store:
-        why = f"last written {age} s ago on the store's clock and on this machine's"
+        why = f"last written {age} ago on the store's clock and on this machine's"
         return Liveness(Life.STALE, (why, *seen), witnesses)
     late = store_now.middle - lock.modified_ns > timing.refresh_ns + timing.slack_ns
     if late:
         missed = max(1, (store_now.middle - lock.modified_ns - timing.slack_ns) // timing.refresh_ns)
         return Liveness(Life.LATE, (f"missed {missed} refresh{'es' if missed > 1 else ''}", *seen), witnesses)
-    return Liveness(Life.LIVE, (f"written {age} s ago", *seen), witnesses)
+    return Liveness(Life.LIVE, (f"written {age} ago", *seen), witnesses)
 
 
 def _seen(track: Track | None, mono_now_ns: int) -> tuple[str, ...]:
     if track is None or mono_now_ns - track.first_seen_mono < SECOND:
         return ("seen for the first time",)
-    since = _seconds(mono_now_ns - track.first_seen_mono)
+    since = elapsed(mono_now_ns - track.first_seen_mono)
     if track.refreshes:
         times = "refresh" if track.refreshes == 1 else "refreshes"
-        return (f"{track.refreshes} {times} seen in {since} s of watching",)
-    return (f"no refresh seen in {since} s of watching",)
-
-
-def _seconds(ns: int) -> int:
-    return round(ns / SECOND)
+        return (f"{track.refreshes} {times} seen in {since} of watching",)
+    return (f"no refresh seen in {since} of watching",)

@@ -14,6 +14,16 @@ import unicodedata
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
+def elapsed(ns: int) -> str:
+    """A length of time in sentences: `14 s`, from ten minutes on `12m30s`, `3h05m`, `3d00h`."""
+    whole = abs(round(ns / 1_000_000_000))
+    minutes, s = divmod(whole, 60)
+    hours, m = divmod(minutes, 60)
+    days, h = divmod(hours, 24)
+    words = f"{days:,}d{h:02d}h" if days else f"{hours}h{m:02d}m" if hours else f"{minutes}m{s:02d}s"
+    return ("-" if ns < 0 and whole else "") + (f"{whole} s" if whole < 600 else words)
+
+
 def printable(raw: str | bytes, *, limit: int = 1000) -> str:
     """One line of harmless text.
 

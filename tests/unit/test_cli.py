@@ -78,6 +78,16 @@ def test_the_table_is_data_and_the_summary_is_narration(
     assert err.startswith("locktop: 2 locks on 1 of 2 volumes; 1 held, 1 waiting; store clock ")
 
 
+def test_all_names_the_claims_of_volumes_without_locks(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    free = Volume("pvc-free", "shop", "cart")
+    write_all(store, Fleet((free,), ()), time.time_ns())
+    assert cli.main(["ls", "--all", str(store)]) == ExitCode.OK
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "pvc-free" in line]
+    assert line.split()[:3] == ["unlocked", "pvc-free", "shop/cart"]
+
+
 def test_quiet_says_nothing_beside_the_data(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["ls", "-q", str(store)]) == ExitCode.OK
     assert capsys.readouterr().err == ""

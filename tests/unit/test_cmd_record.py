@@ -28,8 +28,10 @@ from backuplock.clock import SECOND
 from backuplock.errors import Malformed
 from backuplock.journal import Journal, JournalError, journal_path
 from backuplock.layout import lock_key
+from backuplock.stores.filesystem import FilesystemStore
+from backuplock.survey import sweep
 from backuplock.target import parse_target
-from backuplock.watch import Event, EventKind
+from backuplock.watch import Event, EventKind, Watch
 from harness.builders import Fleet, Lock, Volume, write_all, write_locks
 from harness.histories import START, busy
 from locktop.moments import moment
@@ -170,7 +172,7 @@ def test_without_a_file_it_is_the_targets_own_journal(store: Path, tmp_path: Pat
 def test_another_targets_recording_is_refused(store: Path, tape: Path) -> None:
     before = tape.read_bytes()
     done = run("record", "-t", store, "--for", "1s", tape)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "is a recording of vfs:///mnt/backups, not of" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert tape.read_bytes() == before
@@ -227,6 +229,21 @@ def test_events_and_gaps_in_order(tape: Path) -> None:
     assert lines[0]["kind"] == "late"
     later = run("replay", "--events", "--from", "+12s", tape).stdout.splitlines()
     assert later == [gap, two]
+
+
+def test_events_name_the_claim_as_watch_does(store: Path, tmp_path: Path) -> None:
+    lock, path = store / Lock("pvc-a", "lock-1").key, tmp_path / "night.rec"
+    with contextlib.closing(FilesystemStore(store)) as reader, contextlib.closing(Journal.open(path)) as kept:
+        watch = Watch()
+        for step in range(2):
+            if step:
+                lock.unlink()
+            snapshot = sweep(reader)
+            watch, events = watch.look(snapshot)
+            kept.record(snapshot, events)
+    (gone,) = [line for line in run("replay", "--events", path).stdout.splitlines() if "lock-1" in line]
+    # Of a volume without locks no names are read: they are those of the look before.
+    assert "pvc-a (shop/data-db-0)" in gone
 
 
 def test_the_table_at_an_instant(tape: Path) -> None:

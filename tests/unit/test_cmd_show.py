@@ -126,6 +126,11 @@ def test_what_cannot_be_decoded_is_told_from_longhorns_point_too(
     assert "Longhorn itself would be granted" in done.out
 
 
+def test_long_ages_are_told_in_days(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_locks(root, [Lock(TWO, "lock-old", 1, age_s=3 * 86_400 + 200)], time.time_ns())
+    assert "last written 3d00h ago" in run(capsys, "show", "-t", str(root), TWO).out
+
+
 def test_a_backup_in_progress_is_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(root, f"{volume_folder(ONE)}/backups/backup_nightly.cfg", b'{"Name":"nightly","CreatedTime":""}')
     done = run(capsys, "show", "-t", str(root), ONE)

@@ -272,6 +272,9 @@ def test_a_batch_counts_what_the_plan_says(tmp_path: Path, capsys: pytest.Captur
     assert done.json["counts"]["delete"]["granted"] == 60 - len(refused)
     text = run(capsys, "simulate", "-t", str(tmp_path), "--batch", "--op", "delete").out
     assert f"REFUSED {len(refused)}" in text
+    lock = next(lock for lock in made.locks if lock.state == "held" and "delete" in lock.blocks)
+    (line,) = [line for line in text.splitlines() if lock.volume in line]
+    assert f"{lock.name} holds and is of another type" in line, "numbers say nothing without their list"
     assert fingerprint(tmp_path) == before
 
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from backuplock.clock import SystemClock
-from harness.running import alive, until
+from harness.commands import fingerprint
+from harness.running import VOLUME, alive, make_store, until
+from locktop import cli
+from locktop.exits import ExitCode
 from locktop.leash import Leash
 
 
@@ -22,6 +27,20 @@ def leash() -> Iterator[Leash]:
     yield made
     made.let_go()
     assert not made.alive()
+
+
+def test_a_system_that_gives_no_process_is_no_store_that_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = make_store(tmp_path)
+    before = fingerprint(root)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "gone"))
+    command = ["run", "-t", str(root), "--volume", VOLUME, "--for", "backup", "--", "touch", "ran"]
+    assert cli.main(command) == ExitCode.SYSTEM
+    err = capfd.readouterr().err
+    assert "the watchdog beside the command does not start: No such file" in err
+    assert err.count("\n") == 1
+    assert fingerprint(root) == before
 
 
 @pytest.fixture

@@ -40,13 +40,13 @@ class Desk:
         """Write a volume's description."""
         self.store.put(volume.cfg_key, volume.cfg)
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, *, all_names: bool = False) -> Snapshot:
         """Sweep."""
-        return sweep(self.store, clock=self.clock)
+        return sweep(self.store, clock=self.clock, all_names=all_names)
 
-    def board(self) -> Board:
+    def board(self, *, all_names: bool = False) -> Board:
         """Sweep and judge."""
-        return board_of(self.snapshot())
+        return board_of(self.snapshot(all_names=all_names))
 
 
 @pytest.fixture
@@ -201,14 +201,19 @@ def test_harmless_cells_stay(value: object) -> None:
 
 
 def test_all_shows_volumes_without_locks_ghosts_and_leftovers(desk: Desk) -> None:
-    desk.volume(Volume("pvc-free"))
+    desk.volume(Volume("pvc-free", "shop", "cart"))
     desk.put(Lock("pvc-ghost", "lock-1"))
     leftover = f"{volume_folder('pvc-ghost')}/{LOCKS}/lock-2.lck.tmp.1767322800000000000"
     desk.store.put(leftover, b"")
     empty = f"{volume_folder('pvc-empty')}/{LOCKS}/lock-3.lck.tmp.1"
     desk.store.put(empty, b"")
-    board = desk.board()
+    board = desk.board(all_names=True)
     document = json_.document(board, everything=True)
+    assert [one["claim"] for one in document["unlocked"]] == ["", "cart"]
+    rows = {row["volume"]: row for row in read_csv(board, everything=True)}
+    assert rows["pvc-free"]["claim"] == "cart"
+    told = [line.plain.split() for line in table.lines(board, everything=True)]
+    assert [words[2] for words in told if words[1] == "pvc-free"] == ["shop/cart"]
     assert {one["volume"]: one["ghost"] for one in document["unlocked"]} == {
         "pvc-empty": True,
         "pvc-free": False,

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backuplock.text import ellipsize_middle, printable
+from backuplock.text import elapsed, ellipsize_middle, printable
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0 s"), (599, "599 s"), (600, "10m00s"), (3599, "59m59s"), (3600, "1h00m"), (259_338, "3d00h"),
+     (86_400_000, "1,000d00h"), (-5, "-5 s"), (-7200, "-2h00m"), (-0.2, "0 s")],
+)  # fmt: skip
+def test_elapsed(seconds: float, shown: str) -> None:
+    assert elapsed(round(seconds * 1_000_000_000)) == shown
 
 
 @pytest.mark.parametrize(

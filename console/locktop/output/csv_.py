@@ -12,6 +12,7 @@ import csv
 import io
 from typing import Any
 
+from backuplock.model import VolumeNames, VolumeView
 from backuplock.text import printable
 from locktop.format import owner_name
 from locktop.output.fields import Held, held, iso
@@ -57,9 +58,9 @@ def text(board: Board, *, everything: bool = False) -> str:
     for volume in board.snapshot.volumes:
         if volume.problem or (everything and not volume.locks):
             kind = "unread" if volume.problem else "ghost" if volume.ghost else "unlocked"
-            writer.writerow(_safe({"volume": volume.name, "state": kind, "reason": volume.problem}))
+            writer.writerow(_safe({**_names(volume), "state": kind, "reason": volume.problem}))
         for one in volume.leftovers if everything else ():
-            cells = {"volume": volume.name, "state": "leftover", "key": one.key, "size": one.size}
+            cells = {**_names(volume), "state": "leftover", "key": one.key, "size": one.size}
             writer.writerow(_safe({**cells, "modified_at": iso(one.modified_ns)}))
     return out.getvalue()
 
@@ -70,6 +71,16 @@ def _lock(one: Held) -> dict[str, Any]:
     fields["owner"] = owner_name(record.owner if record else None)
     fields["longhorn"] = "; ".join(f"{name}: {_flat(value)}" for name, value in fields["longhorn"].items())
     return {name: fields[name] for name in COLUMNS}
+
+
+def _names(volume: VolumeView) -> dict[str, Any]:
+    names = volume.names or VolumeNames()
+    return {
+        "volume": volume.name,
+        "namespace": names.namespace,
+        "claim": names.claim,
+        "workload": names.workload,
+    }
 
 
 def _flat(value: object) -> object:

@@ -14,7 +14,7 @@ complete        false: something could not be read, absence proves nothing
 problems        [{volume: name or null, reason}]
 volumes         {found, locked}: numbers of volumes
 locks           see below, by volume and key
-unlocked        with --all: [{volume, ghost, problem}], volumes without a lock
+unlocked        with --all: [{volume, claim, namespace, workload, ghost, problem}], volumes without a lock
 leftovers       with --all: [{volume, key, size, modified_at}], files in `locks/` that are locks to nobody
 
 A lock:
@@ -83,7 +83,12 @@ def document(board: Board, *, everything: bool = False) -> dict[str, Any]:
     }
     if everything:
         found["unlocked"] = [
-            {"volume": volume.name, "ghost": volume.ghost, "problem": volume.problem}
+            {
+                "volume": volume.name,
+                **_names(volume.names),
+                "ghost": volume.ghost,
+                "problem": volume.problem,
+            }
             for volume in snapshot.volumes
             if not volume.locks
         ]
@@ -102,12 +107,10 @@ def text(board: Board, *, everything: bool = False) -> str:
 
 def lock_fields(one: Held) -> dict[str, Any]:
     """One lock of the document."""
-    lock, record, names = one.lock, one.lock.record, one.row.volume.names or VolumeNames()
+    lock, record = one.lock, one.lock.record
     return {
         "volume": lock.volume,
-        "claim": names.claim,
-        "namespace": names.namespace,
-        "workload": names.workload,
+        **_names(one.row.volume.names),
         "lock": lock.stem,
         "key": lock.key,
         "type": record.type if record else None,
@@ -133,6 +136,11 @@ def lock_fields(one: Held) -> dict[str, Any]:
         "size": lock.size,
         "longhorn": differences(one),
     }
+
+
+def _names(names: VolumeNames | None) -> dict[str, str]:
+    names = names or VolumeNames()
+    return {"claim": names.claim, "namespace": names.namespace, "workload": names.workload}
 
 
 def _rounded(ns: int | None) -> float | None:

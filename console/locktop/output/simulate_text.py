@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from backuplock.clock import SECOND, Span
 from backuplock.model import VolumeView
@@ -87,7 +87,7 @@ def verdict_paras(
     return paras
 
 
-def because(one: Played, view: VolumeView, numbers: dict[str, int]) -> Line:
+def because(one: Played, view: VolumeView, numbers: Mapping[str, int | str]) -> Line:
     """Why it ends as it does."""
     decided = one.decisive
     if one.doubt or decided is None or one.forecast is None:
@@ -106,15 +106,24 @@ def because(one: Played, view: VolumeView, numbers: dict[str, int]) -> Line:
     return [("; ".join(found) + more if found else "there is no other lock", "text")]
 
 
-def _blocked_by(key: str, acquired: bool | None, numbers: dict[str, int]) -> str:
-    who = f"lock {numbers[key]}" if key in numbers else "another simulated client"
+def names_in(view: VolumeView) -> dict[str, str]:
+    """The locks' names, by key: for lines without a numbered list beside them."""
+    return {lock.key: name(lock.stem) for lock in view.locks}
+
+
+def _who(called: int | str) -> str:
+    return f"lock {called}" if isinstance(called, int) else called
+
+
+def _blocked_by(key: str, acquired: bool | None, numbers: Mapping[str, int | str]) -> str:
+    who = _who(numbers[key]) if key in numbers else "another simulated client"
     how = "cannot be read" if acquired is None else "holds" if acquired else "asked earlier"
     return f"{who} {how}" + ("" if acquired is None else " and is of another type")
 
 
-def _harmless(lane: Lane, when_ns: int, one: Played, numbers: dict[str, int]) -> str:
+def _harmless(lane: Lane, when_ns: int, one: Played, numbers: Mapping[str, int | str]) -> str:
     act = act_at(lane, when_ns)
-    who = f"lock {numbers[lane.key]}"
+    who = _who(numbers[lane.key])
     if act is Act.EXPIRED:
         return f"{who} has ended"
     if act is Act.GONE or act is None:
@@ -201,8 +210,7 @@ def batch_paras(rows: Sequence[tuple[VolumeView, Played]], now: Span, glyphs: Gl
             (f"{word:<15} ", tone),
             (name(view.name) + called, "text"),
         ]
-        numbers = numbers_of(view, now)
-        paras.append(Para([*line, ("  ", "text"), *because(played, view, numbers)], first=2, hang=6))
+        paras.append(Para([*line, ("  ", "text"), *because(played, view, names_in(view))], first=2, hang=6))
     return paras
 
 

@@ -136,18 +136,20 @@ def _lock(row: Row, board: Board) -> list[str]:
 def _volume(volume: VolumeView, *, everything: bool) -> list[list[str]]:
     rows: list[list[str]] = []
     if volume.problem:
-        rows.append(_row("unread", volume.name, f"unknown: {volume.problem}"))
+        rows.append(_row("unread", volume, f"unknown: {volume.problem}"))
     elif everything and not volume.locks:
-        rows.append(_row("ghost" if volume.ghost else "unlocked", volume.name, "-"))
+        rows.append(_row("ghost" if volume.ghost else "unlocked", volume, "-"))
     if everything:
         rows.extend(
-            _row("leftover", volume.name, "-", lock=one.key.rpartition("/")[2]) for one in volume.leftovers
+            _row("leftover", volume, "-", lock=one.key.rpartition("/")[2]) for one in volume.leftovers
         )
     return rows
 
 
-def _row(kind: str, volume: str, blocks: str, lock: str = "-") -> list[str]:
-    cells = [kind, volume, "-", "-", "-", "-", blocks, "-", lock]
+def _row(kind: str, volume: VolumeView, blocks: str, lock: str = "-") -> list[str]:
+    names = volume.names
+    claim = (names.claim_path or names.backing_image) if names else ""
+    cells = [kind, volume.name, claim or "-", "-", "-", "-", blocks, "-", lock]
     return [printable(cell) for cell in cells]
 
 

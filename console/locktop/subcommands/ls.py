@@ -56,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-a",
         "--all",
         action="store_true",
-        help="also volumes without locks, ghosts, and leftovers of failed writes",
+        help="also volumes without locks (a request each), ghosts, and leftovers of failed writes",
     )
     add_schema(parser, "locktop.output.json_", "locktop.output.csv_")
     parser.add_argument("-q", "--quiet", action="store_true", help="no summary on stderr")
@@ -68,7 +68,9 @@ def run(options: argparse.Namespace) -> int:
     """Sweep, print, and say by the exit code whether the answer is complete."""
     settings = settings_of(options)
     target = target_of(settings)
-    snapshot = _patiently(opener(target), settings, progress=not options.quiet, url=target.url)
+    snapshot = _patiently(
+        opener(target), settings, progress=not options.quiet, url=target.url, all_names=options.all
+    )
     from locktop.rows import board_of
 
     board = board_of(snapshot)
@@ -77,7 +79,9 @@ def run(options: argparse.Namespace) -> int:
     return narrate(board, summary=summary, ascii_only=settings.ascii.value)
 
 
-def _patiently(open_it: Callable[[], Store], settings: Settings, *, progress: bool, url: str) -> Snapshot:
+def _patiently(
+    open_it: Callable[[], Store], settings: Settings, *, progress: bool, url: str, all_names: bool
+) -> Snapshot:
     """Sweep in a thread that can be left behind: a dead mount answers neither us nor a signal.
 
     Raises:
@@ -86,7 +90,10 @@ def _patiently(open_it: Callable[[], Store], settings: Settings, *, progress: bo
     meter = _Meter(sys.stderr) if progress and sys.stderr.isatty() else None
     try:
         return patiently(
-            lambda stop: _sweep(open_it, settings, stop, meter), settings.timeout.value, url=url, name="ls"
+            lambda stop: _sweep(open_it, settings, stop, meter, all_names=all_names),
+            settings.timeout.value,
+            url=url,
+            name="ls",
         )
     finally:
         if meter is not None:
@@ -94,7 +101,12 @@ def _patiently(open_it: Callable[[], Store], settings: Settings, *, progress: bo
 
 
 def _sweep(
-    open_it: Callable[[], Store], settings: Settings, stop: threading.Event, meter: _Meter | None
+    open_it: Callable[[], Store],
+    settings: Settings,
+    stop: threading.Event,
+    meter: _Meter | None,
+    *,
+    all_names: bool,
 ) -> Snapshot:
     from backuplock.clock import nanoseconds
     from backuplock.survey import sweep
@@ -106,6 +118,7 @@ def _sweep(
             clock_error_ns=nanoseconds(settings.clock_error.value),
             progress=meter.show if meter is not None else None,
             stop=stop,
+            all_names=all_names,
         )
     finally:
         store.close()

@@ -17,7 +17,7 @@ from locktop.durations import parse_duration
 from locktop.exits import SIGNALLED, ExitCode, exit_table
 from locktop.instants import offset
 from locktop.output.streams import say
-from locktop.settings import Settings
+from locktop.settings import Settings, Usage
 from locktop.subcommands.common import add_clock_error, add_target, opener, settings_of, target_of
 from locktop.subcommands.patience import patiently
 
@@ -65,7 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Record until the time is over, Ctrl-C or SIGTERM."""
     from backuplock.clock import SystemClock, nanoseconds
-    from backuplock.journal import Journal, journal_path
+    from backuplock.journal import Journal, JournalMismatch, journal_path
 
     if options.interval is not None:
         options.interval = parse_duration(options.interval, "--interval", least=0.2, most=3600)
@@ -73,7 +73,10 @@ def run(options: argparse.Namespace) -> int:
     target = target_of(settings)
     how_long = None if options.how_long is None else offset(options.how_long, "--for")
     path = Path(options.file) if options.file is not None else journal_path(target.url)
-    journal = Journal.open(path, target=target.url)
+    try:
+        journal = Journal.open(path, target=target.url)
+    except JournalMismatch as error:
+        raise Usage(error.what, advice=error.advice) from None
     try:
         recorder = _Recorder(target, settings, journal, SystemClock(), quiet=options.quiet)
         if not options.quiet:

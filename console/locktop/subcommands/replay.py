@@ -18,6 +18,7 @@ from locktop.subcommands.console import add_screen
 
 if TYPE_CHECKING:
     from backuplock.journal import Journal
+    from backuplock.watch import Event
 
 _EXAMPLES = """\
 examples:
@@ -133,12 +134,14 @@ def _events(journal: Journal, first: int, options: argparse.Namespace, settings:
 
     glyphs = pick_glyphs(ascii_only=settings.ascii.value, encoding=sys.stdout.encoding)
     told: list[tuple[int, str]] = []
+    claims: dict[str, str] = {}
     for event in journal.events(first - 1):
         if options.json:
             text = event_lines.record("event", event_lines.fields(event))
         else:
             day = (iso(event.seen_wall_ns) or "?")[:10]
-            text = f"{day} {event_lines.line(event, glyphs).rstrip()}\n"
+            claim = _claim(journal, event, claims)
+            text = f"{day} {event_lines.line(event, glyphs, claim).rstrip()}\n"
         told.append((event.seen_wall_ns, text))
     for gap in journal.gaps():
         if gap.ended_wall_ns < first:
@@ -152,6 +155,17 @@ def _events(journal: Journal, first: int, options: argparse.Namespace, settings:
     for _, text in sorted(told, key=lambda one: one[0]):
         sys.stdout.write(text)
     return ExitCode.OK
+
+
+def _claim(journal: Journal, event: Event, known: dict[str, str]) -> str:
+    """The claim of an event's volume, from the look that it was seen in or the one before it: names are read
+    of volumes with locks only. Each volume is looked up once."""
+    for at in (event.seen_wall_ns, event.seen_wall_ns - 1):
+        snapshot = journal.snapshot_at(at) if event.volume not in known else None
+        for view in snapshot.volumes if snapshot is not None else ():
+            if view.names is not None:
+                known[view.name] = view.names.claim_path
+    return known.setdefault(event.volume, "")
 
 
 def _console(
