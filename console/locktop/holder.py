@@ -36,6 +36,8 @@ RELEASE_S = 60.0
 _GIVE_UP_S = 25.0
 """How long an interrupted acquisition gets to take its file away."""
 _FIRST_PAUSE_NS = SECOND
+_SILENCE_NS = 3 * SECOND
+"""How long a store may take over the first question until the person is told that it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ class Holder:
         self._clock = clock or SystemClock()
         self._cancel = threading.Event()
         self._lock: BackupLock | None = None
+        self._asked_at: int | None = None
 
     @property
     def lock(self) -> BackupLock:
@@ -146,6 +149,7 @@ class Holder:
                 if number in ENDING:
                     self._abandon(task)
                     raise Ended(number)
+            self._tell_silence()
             if self._clock.mono_ns() >= give_up and not task.over:
                 self._cancel.set()
                 raise Unreachable(
@@ -182,7 +186,9 @@ class Holder:
     def _acquire(self) -> None:
         wish = self.wish
         store = open_store(wish.target, writable=True)
+        self._asked_at = self._clock.mono_ns()
         check_presence(store, wish.volume, new_store=wish.new_store, new_volume=wish.new_volume)
+        self._asked_at = None
         terms = terms_for(store.capabilities, timing=self.timing, accept_lagging=wish.accept_lagging)
         lock = self._lock = BackupLock(
             store,
@@ -204,6 +210,14 @@ class Holder:
             left = seconds(deadline - self._clock.mono_ns())
             lock.acquire_unless(self._cancel, max(0.0, left))
 
+    def _tell_silence(self) -> None:
+        """Once, if the store does not answer: its requests have time limits, but a person has not."""
+        asked, now = self._asked_at, self._clock.mono_ns()
+        if asked is not None and now - asked >= _SILENCE_NS:
+            self._asked_at = None
+            if not self.wish.quiet:
+                say(f"{self.wish.target.url}: no answer so far, still trying; nothing is written there yet")
+
     def _worth_waiting(self, error: Contended | AcquireFailed, deadline: int) -> bool:
         if self._cancel.is_set() or (isinstance(error, AcquireFailed) and error.final):
             return False
@@ -216,6 +230,9 @@ class Holder:
     def _abandon(self, task: Task[None]) -> None:
         """Make an acquisition give up, and wait a while for its file to be gone."""
         self._cancel.set()
+        if self._lock is None:
+            # Nothing was written so far, and nothing will be.
+            return
         give_up = self._clock.mono_ns() + nanoseconds(_GIVE_UP_S)
         # Cuts short the waits within an attempt, which setting the event does not.
         leaving = Task(self._leave, self._inbox.poke)

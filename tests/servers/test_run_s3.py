@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,6 +105,17 @@ def test_refusals_by_kind(
     assert err.count("\n") == 1
     assert not (tmp_path / "started").exists()
     assert locks(bucket / prefix) == []
+
+
+def test_a_store_that_does_not_answer_at_all_is_said_to(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = S3Server("silent", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with running(tmp_path, *arguments(server, "p", "touch started"), **exports(server)) as p:
+            p.said("no answer so far, still trying; nothing is written there yet")
+            p.send(signal.SIGTERM)
+            code, _, err = p.end()
+    assert (code, err) == (128 + signal.SIGTERM, "")
+    assert not (tmp_path / "started").exists()
 
 
 def test_a_server_that_hangs_loses_the_lock_and_the_command_is_told_in_time(

@@ -197,7 +197,7 @@ def _when(ns: int, now: Span) -> str:
     )
 
 
-def batch_paras(rows: Sequence[tuple[VolumeView, Played]], now: Span, glyphs: Glyphs) -> list[Para]:
+def batch_paras(rows: Sequence[tuple[VolumeView, Played]], glyphs: Glyphs) -> list[Para]:
     """The same operation over many volumes: counts, then those where it fails."""
     paras = [Para([(NOTICE, "dim")]), *count_paras(rows)]
     for view, played in [row for row in rows if row[1].result != "granted"]:

@@ -135,7 +135,7 @@ def _batch(
         from locktop.output.paper import print_paras
         from locktop.output.simulate_text import batch_paras
 
-        print_paras(batch_paras(rows, now, glyphs_for(settings)))
+        print_paras(batch_paras(rows, glyphs_for(settings)))
     for problem in snapshot.problems:
         say(f"not read: {problem}")
     code = _code([played for _, played in rows])
