@@ -14,6 +14,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from backuplock.clock import SECOND, Clock, SystemClock
@@ -36,6 +37,16 @@ class Scheduler(Protocol):
     def schedule(self, at_mono_ns: int, task: Task) -> None:
         """Run `task` once, when the monotonic clock reads this or more."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Schedulers:
+    """Who does what for a lease: `keeper` the renewals, which may hang; `watcher` watches its end, where
+    nothing ever waits; `teller` calls back, and that may do anything."""
+
+    keeper: Scheduler
+    watcher: Scheduler
+    teller: Scheduler
 
 
 class Keeper:

@@ -9,12 +9,12 @@ import enum
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from backuplock.clock import Clock, LeaseClock
+from backuplock.clock import SECOND, Clock, LeaseClock
 from backuplock.driver import Hands, describe
 from backuplock.errors import BackupLockError, StoreError
-from backuplock.keeper import Scheduler
+from backuplock.keeper import Schedulers
 from backuplock.protocol import (
     HOLDING,
     Action,
@@ -40,6 +40,12 @@ from backuplock.protocol import (
 
 _log = logging.getLogger(__name__)
 
+OVERTIME_NS = 15 * SECOND
+"""How long after its deadline an attempt that is under way may still be decided."""
+_HANGING_NS = 2 * SECOND
+"""A request that failed after so long: the next one would hang as well."""
+LATE = "it was not decided in time: the store is slow, or others that ask for it have not decided either"
+
 
 class _Turn(enum.Enum):
     """What became of one turn of the crank."""
@@ -47,16 +53,6 @@ class _Turn(enum.Enum):
     GO_ON = enum.auto()
     SLEEPS = enum.auto()
     ENDED = enum.auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Schedulers:
-    """Who does what for a lease: `keeper` the renewals, which may hang; `watcher` watches its end, where
-    nothing ever waits; `teller` calls back, and that may do anything."""
-
-    keeper: Scheduler
-    watcher: Scheduler
-    teller: Scheduler
 
 
 class Lease:
@@ -74,6 +70,7 @@ class Lease:
         renewals: how many the store has confirmed.
         cause: what went wrong in the store and decided how it ended, as far as it did.
         removal: what went wrong when our file was removed last.
+        behind: the call that made the attempt has returned, and a scheduler goes on removing our file.
     """
 
     def __init__(
@@ -89,6 +86,7 @@ class Lease:
         self.renewals = 0
         self.cause: BackupLockError | None = None
         self.removal: BackupLockError | None = None
+        self.behind = False
         self._claim = claim
         self._action = action
         self._hands = hands
@@ -101,6 +99,7 @@ class Lease:
         self._announced = False
         self._underway = False
         self._watching = False
+        self._hanging = False
 
     @property
     def lease_clock(self) -> LeaseClock:
@@ -113,26 +112,74 @@ class Lease:
         with self._guard:
             return self._claim
 
-    def run(self) -> Outcome | None:
+    def run(self, deadline: int | None = None) -> Outcome | None:
         """Drive the attempt in this thread until it is decided; None if the lease was won.
 
         Whatever interrupts it (Ctrl-C), our file is removed before the interruption goes on.
+
+        Args:
+            deadline: lease time after which the caller does not wait for a store that hangs: one request that
+                is under way then, and one try to remove our file if the store seems to answer, are waited
+                for; a scheduler does the rest, and the outcome says that the file may be left. An attempt
+                that is undecided `OVERTIME_NS` later is given up.
         """
+        late = False
         try:
             with self._crank:
-                while not self.claim.granted:
-                    if self._leave.is_set():
+                while not (self.claim.granted or self._is_to_be_left(deadline)):
+                    over = deadline is not None and self.lease_clock.now() >= deadline + OVERTIME_NS
+                    if self._leave.is_set() or (over and self.claim.outcome is None):
+                        late = not self._leave.is_set()
                         self._feed(ReleaseAsked(self.lease_clock.now()))
                     turn = self._turn()
                     if turn is _Turn.ENDED:
-                        return self._outcome()
+                        return self._told(self._outcome(), late)
                     if turn is _Turn.SLEEPS:
-                        self._sleep()
+                        self._sleep(deadline)
+            if not self.claim.granted:
+                return self._hand_over(late)
             self._schedule()
         except BaseException:
             self.finish()
             raise
         return None
+
+    def _is_to_be_left(self, deadline: int | None) -> bool:
+        """Whether the rest of the removal is not to be waited for any more."""
+        with self._guard:
+            phase = self._claim.phase
+            if deadline is None or self.lease_clock.now() < deadline:
+                return False
+            return phase is Phase.PAUSING or (phase is Phase.LEAVING and self._hanging)
+
+    def _hand_over(self, late: bool) -> Outcome:
+        self.behind = True
+        outcome = replace(self._outcome(), left=True, left_until=self.claim.stored_until)
+        try:
+            self._schedulers.keeper.schedule(self._clock.mono_ns(), self._go_on)
+        except RuntimeError as error:
+            # It is said to be left, and expires by itself.
+            _log.warning("nobody could be told to remove lock %s: %s", self._claim.name, error)
+        return self._told(outcome, late)
+
+    def _told(self, outcome: Outcome, late: bool) -> Outcome:
+        if late and outcome.result is Result.WITHDRAWN:
+            return replace(outcome, result=Result.FAILED, detail=LATE)
+        return outcome
+
+    def _go_on(self) -> None:
+        """Remove our file, by the scheduler; a pause between two tries keeps none of its threads."""
+        if not self._crank.acquire(blocking=False):
+            return  # somebody else does it
+        try:
+            self._feed(Woke(self.lease_clock.now()))
+            while (turn := self._turn()) is _Turn.GO_ON:
+                pass
+        finally:
+            self._crank.release()
+        if turn is _Turn.SLEEPS:
+            at = self.lease_clock.mono_at(self.lease_clock.now() + self._pause())
+            self._schedulers.keeper.schedule(at, self._go_on)
 
     def remaining_ns(self) -> int:
         """Nanoseconds for which the lease is still ours; 0 once it is not, and for ever after."""
@@ -201,6 +248,7 @@ class Lease:
             self._note(claim, event)
             # One statement: an interruption must not come between.
             self._claim, self._action, self._underway = claim, action, False
+            self._hanging = isinstance(fed, Failed) and fed.ended - fed.began >= _HANGING_NS
             self._left(now)
 
     def _note(self, after: Claim, event: Event) -> None:
@@ -251,10 +299,15 @@ class Lease:
             action = self._action
         return max(0, action.until - self.lease_clock.now()) if isinstance(action, Sleep) else 0
 
-    def _sleep(self) -> None:
-        # Once it is decided, the only sleep is between two tries to remove our file: nothing cuts it short.
+    def _sleep(self, deadline: int | None = None) -> None:
+        # Once it is decided, the only sleep is between two tries to remove our file: nothing cuts it short,
+        # but that its caller waits no longer than agreed.
         undecided = self.claim.outcome is None
-        if self._clock.sleep(self._pause(), self._leave if undecided else None):
+        pause = self._pause()
+        if deadline is not None:
+            end = deadline + OVERTIME_NS if undecided else deadline
+            pause = min(pause, max(0, end - self.lease_clock.now()))
+        if self._clock.sleep(pause, self._leave if undecided else None):
             self._feed(ReleaseAsked(self.lease_clock.now()))
         else:
             self._feed(Woke(self.lease_clock.now()))

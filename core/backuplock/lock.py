@@ -24,8 +24,8 @@ from backuplock.clock import Clock, LeaseClock, SystemClock, nanoseconds, second
 from backuplock.driver import Hands, owner_here
 from backuplock.errors import LeftBehind, LockError
 from backuplock.guarantees import terms_for
-from backuplock.keeper import Scheduler, shared_keeper, shared_teller, shared_watcher
-from backuplock.lease import Lease, Schedulers
+from backuplock.keeper import Scheduler, Schedulers, shared_keeper, shared_teller, shared_watcher
+from backuplock.lease import Lease
 from backuplock.model import Operation
 from backuplock.protocol import Certificate, Loss, Outcome, Proof, Result, Terms, next_attempt, start
 from backuplock.refusal import describe_blocker, fate, refusal
@@ -98,6 +98,11 @@ class BackupLock:
         One attempt takes a few requests, and two seconds where listings may lag or others are there. While
         it waits for the next one, nothing of ours is in the store. If it is interrupted (Ctrl-C), our file
         is removed first; if that fails, a note on the exception says so.
+
+        It takes `timeout` and, on a store that hangs, one request's time limit: of S3 20 s for a write or a
+        removal, 41 s for a listing or a read, which are asked twice (`Limits`); a mount that hangs has no
+        limit but its own. What is left to be removed then a thread goes on with, and the error says that
+        it may be left. An attempt that is under way after `timeout` may be decided up to 15 s later.
 
         Raises:
             Contended: others hold it; names them.
@@ -280,7 +285,7 @@ class BackupLock:
         while True:
             self._heed(call, left_until)
             tries += 1
-            outcome = call.lease.run()
+            outcome = call.lease.run(deadline)
             if outcome is None:
                 return
             if outcome.left_until is not None:
@@ -324,6 +329,8 @@ class BackupLock:
                     call.share.release()
                 except LeftBehind as left:
                     error.add_note(str(left))
+            return
+        if call.lease.behind and getattr(error, "left_for", None) is not None:
             return
         outcome = call.lease.finish()
         if getattr(error, "left_for", None) is None and outcome.left_until is not None:

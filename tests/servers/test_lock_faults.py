@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import threading
 import time
@@ -11,16 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from backuplock.clock import SystemClock
+from backuplock import lease
+from backuplock.clock import SECOND, SystemClock
 from backuplock.errors import AcquireFailed, Contended, Denied, LockLost
 from backuplock.lock import BackupLock
 from backuplock.model import Operation
 from backuplock.protocol import Proof
 from backuplock.stores.s3_config import Limits
 from harness.builders import volume_folder
-from harness.locks import VOLUME, locks_in, short_terms, until
+from harness.locks import DEADLINE_S, VOLUME, locks_in, short_terms, until
 from harness.proxy import FaultProxy, Rule
 from harness.races import Race, timing
+from harness.rclone import start_rclone
 from harness.referee import Referee
 from harness.s3 import S3Server
 
@@ -197,6 +201,61 @@ def test_what_went_unanswered_may_be_left(proxy: FaultProxy, prefix: str) -> Non
     with pytest.raises(AcquireFailed, match="our own file may be left there and then keeps") as caught:
         lock.acquire()
     assert caught.value.left_for
+
+
+@pytest.mark.parametrize("timeout", [0.0, 2.0])
+def test_a_store_that_hangs_is_not_waited_for_longer_than_agreed(
+    proxy: FaultProxy, rclone_http: S3Server, prefix: str, timeout: float
+) -> None:
+    read_s = 3.0
+    store = proxy.server.store(prefix, limits=Limits(connect_s=2.0, read_s=read_s, attempts=2))
+    lock = BackupLock(store, VOLUME, Operation.BACKUP)
+    # The write is executed, its answer never comes; nor does any removal's.
+    proxy.add(Rule(method="PUT", hang="reply"))
+    hung = proxy.add(Rule(method="DELETE", hang="request"))
+    began = time.monotonic()
+    with pytest.raises(AcquireFailed, match="may be left there") as caught:
+        lock.acquire(timeout)
+    took = time.monotonic() - began
+    # The write hung until after the deadline: no removal was waited for in this thread.
+    assert read_s <= took < timeout + 4 * read_s
+    assert caught.value.left_for
+    straight = rclone_http.store(prefix)
+    assert len(locks_in(straight)) == 1
+    proxy.remove(hung)
+    until(lambda: locks_in(straight) == [], "for the removal that goes on behind")
+
+
+def test_a_server_that_is_stopped_costs_one_request(tmp_path: Path, prefix: str) -> None:
+    (tmp_path / "data").mkdir()
+    server = start_rclone(tmp_path / "data", tmp_path / "log")
+    assert server.process is not None
+    try:
+        read_s = 4.0
+        store = server.store(prefix, limits=Limits(connect_s=2.0, read_s=read_s, attempts=2))
+        lock = BackupLock(store, VOLUME, Operation.BACKUP)
+        os.kill(server.process.pid, signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(AcquireFailed, match="no answer"):
+            lock.acquire(timeout=1.0)
+        assert time.monotonic() - began < 1.0 + 4 * read_s
+        os.kill(server.process.pid, signal.SIGCONT)
+        lock.acquire(timeout=DEADLINE_S)
+        lock.release()
+        until(lambda: locks_in(server.store(prefix)) == [], "for the removal that goes on behind")
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
+        server.process.stop()
+
+
+def test_a_slow_store_is_given_up_some_time_after_the_deadline(
+    proxy: FaultProxy, rclone_http: S3Server, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "OVERTIME_NS", 1 * SECOND)
+    lock = BackupLock(proxy.server.store(prefix), VOLUME, Operation.BACKUP)
+    with proxy.failing(Rule(latency_s=0.8)), pytest.raises(AcquireFailed, match="not decided in time"):
+        lock.acquire()
+    assert locks_in(rclone_http.store(prefix)) == []
 
 
 def test_races_behind_a_proxy_that_fails_at_random(proxy: FaultProxy, prefix: str, tmp_path: Path) -> None:
