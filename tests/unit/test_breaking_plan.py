@@ -1,0 +1,212 @@
+"""What is said before a lock is broken: what it amounts to, what follows, what speaks against it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backuplock.breaking import (
+    Because,
+    Check,
+    Outlook,
+    Plan,
+    Refused,
+    Window,
+    make_plan,
+    preconditions,
+    promises,
+)
+from backuplock.clock import SECOND, Observation, observe
+from backuplock.evidence import Surroundings, surroundings
+from backuplock.model import LockRecord, Owner, Snapshot
+from backuplock.stores.base import Capabilities, Known
+from backuplock.stores.memory import MemoryStore
+from backuplock.watch import Watch
+from backuplock.wire import encode
+from harness.breaking import VOLUME, Scene, folder_scene, memory_scene
+from harness.builders import Lock, volume_folder
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return memory_scene(tmp_path)
+
+
+def owned(scene: Scene, name: str, age_s: float, pid: int = 7) -> Lock:
+    owner = Owner(host="node-1", pid=pid, user="me", operation="backup")
+    return scene.lock(name, age_s=age_s, raw=encode(LockRecord(name, 1, True, owner)))
+
+
+@pytest.mark.parametrize(
+    ("what", "outlook", "dead", "says"),
+    [
+        ({"age_s": 500}, Outlook.TIDY, True, "it blocks nobody any more, this only tidies up"),
+        ({"age_s": 500, "type": 7}, Outlook.TIDY, True, "this only tidies up"),
+        ({"age_s": 500, "raw": b"{"}, Outlook.TIDY, True, "Longhorn cannot read it and skips it"),
+        ({"age_s": 10, "type": 1}, Outlook.LIVE, False, "a deletion may start"),
+        ({"age_s": 100, "type": 2}, Outlook.LIVE, False, "a backup or restoration may start"),
+        ({"age_s": 10, "acquired": False}, Outlook.PENDING, False, "somebody asks for this lock"),
+        ({"age_s": 10, "type": 0}, Outlook.BAD, False, "operations of any kind may start"),
+        ({"age_s": 10, "raw": b""}, Outlook.BAD, False, "it may be half written"),
+    ],
+)
+def test_what_it_amounts_to(
+    scene: Scene, what: dict[str, object], outlook: Outlook, dead: bool, says: str
+) -> None:
+    lock = scene.lock(**what)
+    plan = scene.plan(lock)
+    assert (plan.outlook, plan.dead) == (outlook, dead)
+    assert says in " / ".join(plan.consequences)
+    assert "locktop undo puts it back" in plan.consequences[-1]
+    assert plan.to_type == ("00000001" if dead else lock.name)
+
+
+def test_who_waits_for_it_and_what_it_stops(scene: Scene) -> None:
+    lock = scene.lock(type=2, age_s=10)
+    waiting = scene.lock("lock-waits", type=1, acquired=False, age_s=2)
+    plan = scene.plan(lock)
+    assert plan.waiting == (waiting.key,)
+    assert {op.value for op in plan.stops} == {"backup", "restore"}
+    assert "1 waiting lock may be granted at once" in plan.consequences
+
+
+def test_a_holder_that_lives_elsewhere_is_not_dead(scene: Scene) -> None:
+    dead, other = owned(scene, "lock-dead", 500), owned(scene, "lock-live", 5)
+    plan = scene.plan(dead)
+    assert not plan.dead
+    assert plan.elsewhere == ("node-1, process 7, refreshed lock-live 5 s ago",)
+    assert plan.consequences[0].startswith("its holder seems alive")
+    assert plan.to_type == "lock-dead"
+    assert plan.guarantees[0].holds is True, "its body changes with each renewal"
+    scene.store.delete(other.key)
+    owned(scene, "lock-live", 5, pid=8)
+    assert scene.plan(dead).dead
+
+
+def test_backups_that_are_written_with_no_other_lock_are_a_sign_of_life(scene: Scene) -> None:
+    lock = scene.lock()
+    scene.store.put(f"{volume_folder(VOLUME)}/backups/backup_x.cfg", b'{"Name":"x","CreatedTime":""}')
+    around = surroundings(scene.store, VOLUME)
+    plan = make_plan(scene.store, scene.look(), lock.key, around=around)
+    assert not plan.dead
+    assert "backups of the volume were written 0 s ago" in plan.elsewhere[0]
+    scene.lock("lock-other", age_s=5)
+    assert make_plan(scene.store, scene.look(), lock.key, around=around).dead, "that one explains it"
+    old = Surroundings(newest_ns=scene.clock.wall_ns() - 900 * SECOND)
+    scene.store.delete(Lock(VOLUME, "lock-other").key)
+    assert make_plan(scene.store, scene.look(), lock.key, around=old).dead
+
+
+def test_what_was_watched_counts_and_clocks_that_disagree_condemn_nobody(scene: Scene) -> None:
+    lock = scene.lock()
+    seen = scene.look()
+    late = replace(seen, taken_wall_ns=seen.taken_wall_ns - 400 * SECOND)
+    plan = make_plan(scene.store, late, lock.key)
+    assert (plan.dead, plan.outlook) == (False, Outlook.UNSURE)
+    assert "the clocks disagree" in plan.life.reasons[0]
+    later = replace(
+        late,
+        began_mono_ns=late.began_mono_ns + 200 * SECOND,
+        ended_mono_ns=late.ended_mono_ns + 200 * SECOND,
+        taken_wall_ns=late.taken_wall_ns + 200 * SECOND,
+    )
+    watch = Watch().look(late)[0].look(later)[0]
+    watched = make_plan(scene.store, later, lock.key, tracks=watch.tracks)
+    assert watched.dead
+    assert watched.life.condemned_by[0] == "own observation"
+
+
+def test_a_lock_that_is_not_there(scene: Scene) -> None:
+    with pytest.raises(Refused) as refused:
+        make_plan(scene.store, scene.look(), Lock(VOLUME, "lock-none").key)
+    assert refused.value.because is Because.GONE
+
+
+# -- what stores guarantee
+
+
+def capable(delete: Known) -> Capabilities:
+    return Capabilities("s3", True, "no", delete, "no", SECOND, True)
+
+
+def test_what_is_promised_where() -> None:
+    def first(delete: Known, *, renames: bool = False, changes: bool = False) -> bool | None:
+        return promises(capable(delete), renames=renames, changes=changes)[0].holds
+
+    assert first("no", renames=True) is True
+    assert first("yes", changes=True) is True
+    assert first("yes") is False
+    assert first("no", changes=True) is False
+    assert first("unproven", changes=True) is False
+
+
+def test_the_measured_window_is_told() -> None:
+    window = Window(12, 8_400_000, 40_000_000)
+    why = promises(capable("no"), renames=False, changes=False, window=window)[0].why
+    assert "8 ms (40 at most, measured 12 times)" in why
+
+
+# -- preconditions
+
+
+def named(checks: tuple[Check, ...], name: str) -> Check:
+    return next(check for check in checks if check.name == name)
+
+
+def checks(scene: Scene, plan: Plan, snapshot: Snapshot | None = None) -> tuple[Check, ...]:
+    return preconditions(scene.store, plan, snapshot or scene.look(), clock=scene.clock)
+
+
+def test_all_hold_for_a_dead_lock(scene: Scene) -> None:
+    plan = scene.plan(scene.lock())
+    assert all(check.ok for check in checks(scene, plan))
+
+
+def test_each_is_asked_anew(scene: Scene) -> None:
+    lock = scene.lock()
+    plan = scene.plan(lock)
+    assert named(checks(scene, plan), "unchanged").ok
+    scene.refresh(lock)
+    changed = named(checks(scene, plan), "unchanged")
+    assert (changed.ok, changed.words) == (False, "it was refreshed 0 s ago")
+    scene.store.delete(lock.key)
+    assert named(checks(scene, plan), "unchanged").words == "the lock is gone already"
+
+
+def test_those_of_a_live_lock(scene: Scene) -> None:
+    plan = scene.plan(scene.lock(age_s=10))
+    assert named(checks(scene, plan), "holder dead").ok is False
+    owned(scene, "lock-live", 5)
+    plan = scene.plan(owned(scene, "lock-dead", 500))
+    assert named(checks(scene, plan), "no sign of life elsewhere").ok is False
+
+
+@pytest.mark.parametrize(("skew_s", "error_s", "ok"), [(0, 1, True), (60, 1, False), (0, 60, None)])
+def test_clocks(scene: Scene, skew_s: int, error_s: int, ok: bool | None) -> None:
+    plan = scene.plan(scene.lock())
+    mono, wall = scene.clock.mono_ns(), scene.clock.wall_ns()
+    lowest = wall + (skew_s - error_s) * SECOND
+    clock = observe(None, Observation(mono, mono, lowest, 2 * error_s * SECOND), "test")
+    assert named(checks(scene, plan, replace(scene.look(), clock=clock)), "clocks").ok is ok
+
+
+def test_a_store_opened_for_reading_says_so(scene: Scene, tmp_path: Path) -> None:
+    lock = scene.lock()
+    plan = scene.plan(lock)
+    closed = MemoryStore(writable=False)
+    closed.plant(lock.key, lock.content, plan.token.modified_ns)
+    found = preconditions(closed, plan, scene.look())
+    assert named(found, "write access").ok is False
+    assert named(found, "unchanged").ok is True
+
+
+def test_a_link_in_its_place_shows(tmp_path: Path) -> None:
+    scene = folder_scene(tmp_path)
+    lock = scene.lock()
+    plan = scene.plan(lock)
+    path = tmp_path / "store" / lock.key
+    path.unlink()
+    path.symlink_to("/etc/passwd")
+    assert named(checks(scene, plan), "unchanged").ok is False
