@@ -42,6 +42,8 @@ class Topic(enum.StrEnum):
     STUCK = "stuck"
     ORIGIN = "origin"
     LIMITS = "limits"
+    HISTORY = "history"
+    """What was recorded here before."""
 
 
 @dataclass(frozen=True, slots=True)

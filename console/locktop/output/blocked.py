@@ -9,16 +9,17 @@ volumes     {found, looked_at, blocked, unknown}: numbers of volumes; those that
 blocked     by volume: volume, namespace, claim, workload, problem (why it could not be read, or ""), and
             operations: operation, result (blocked, unknown), until (the earliest end if all holders died now;
             null: none is known), blockers, waiting, longhorn (result, blockers), as in `locktop show --json`;
-            a blocker has key, lock, state, acquired, operation; `waiting` are keys of locks that ask for the
-            operation and are kept out
+            a blocker has key, lock, state, acquired, operation, and, where it was recorded here, held_since
+            (by this machine's clock) and held_at_least (its beginning was not seen), else null; `waiting`
+            are keys of locks that ask for the operation and are kept out
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from backuplock.clock import Span
 from backuplock.model import Operation, Snapshot, VolumeNames, VolumeView
@@ -28,7 +29,10 @@ from locktop.format import Glyphs, Line, if_dead, name, number, plural, type_lab
 from locktop.output.fields import iso, problems, purpose
 from locktop.output.paper import Para, blank
 from locktop.output.volume_json import verdict_fields
-from locktop.output.words import glyph, until_words
+from locktop.output.words import glyph, since_words, until_words
+
+if TYPE_CHECKING:
+    from backuplock.journal import HeldSince
 
 VERSION = 1
 _SHOWN = 6
@@ -37,11 +41,14 @@ _SHOWN = 6
 
 @dataclass(frozen=True, slots=True)
 class Blockage:
-    """A volume where some operation would not be granted now; `verdicts` are those only."""
+    """A volume where some operation would not be granted now; `verdicts` are those only. `held` is since when
+    blockers are held, by key, where that was recorded; `local_now_ns` is this machine's clock at the look."""
 
     view: VolumeView
     tree: Tree
     verdicts: tuple[Verdict, ...]
+    held: Mapping[str, HeldSince] = field(default_factory=dict, compare=False)
+    local_now_ns: int = 0
 
     @property
     def sure(self) -> bool:
@@ -131,7 +138,7 @@ def _volume(one: Blockage) -> dict[str, Any]:
         "operations": [
             {
                 **verdict_fields(one.tree, verdict),
-                "blockers": [_blocker(one.tree.node(key)) for key in verdict.blockers],
+                "blockers": [_blocker(one.tree.node(key), one.held.get(key)) for key in verdict.blockers],
                 "waiting": [node.lock.key for node in one.waiting(verdict.operation)],
             }
             for verdict in one.verdicts
@@ -139,7 +146,7 @@ def _volume(one: Blockage) -> dict[str, Any]:
     }
 
 
-def _blocker(node: Node) -> dict[str, Any]:
+def _blocker(node: Node, held: HeldSince | None) -> dict[str, Any]:
     record = node.lock.record
     return {
         "key": node.lock.key,
@@ -147,6 +154,8 @@ def _blocker(node: Node) -> dict[str, Any]:
         "state": node.state.value,
         "acquired": record.acquired if record else None,
         "operation": purpose(record),
+        "held_since": iso(held.seen_wall_ns) if held is not None else None,
+        "held_at_least": held.lower_bound if held is not None else None,
     }
 
 
@@ -225,6 +234,9 @@ def _blocker_para(one: Blockage, node: Node, glyphs: Glyphs) -> Para:
     record = node.lock.record
     parts: Line = [glyph(node, glyphs), (f"{node.state.value:<8}", node.state.value)]
     parts.append((f"{type_label(record):<9}{name(node.lock.stem)}", "text"))
+    held = one.held.get(node.lock.key)
+    if held is not None:
+        parts.append((f"  held {since_words(held, one.local_now_ns)}", "dim"))
     return Para(parts, first=4, hang=8)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import humanize
 
@@ -19,6 +20,9 @@ from backuplock.model import LockFile
 from backuplock.rules import State, Verdict
 from backuplock.tree import Difference, Edge, Fate, Node, Rule, Tree
 from locktop.format import Glyphs, Part, if_dead, name, type_words, utc_near
+
+if TYPE_CHECKING:
+    from backuplock.journal import HeldSince
 
 NAMED = 4
 """Locks that are named in one sentence; the rest is counted."""
@@ -61,6 +65,12 @@ def span_words(ns: int) -> str:
     whole = datetime.timedelta(seconds=min(abs(ns) // SECOND, 86_400 * 365_000))
     least = "seconds" if whole.total_seconds() < 600 else "minutes" if whole.days < 2 else "days"
     return humanize.precisedelta(whole, minimum_unit=least, format="%d")
+
+
+def since_words(held: HeldSince, now_ns: int) -> str:
+    """`since 02:46:01 UTC (18 minutes)`, or `at least since` if its beginning was not seen."""
+    least = "at least since" if held.lower_bound else "since"
+    return f"{least} {utc_near(held.seen_wall_ns, now_ns)} UTC ({span_words(now_ns - held.seen_wall_ns)})"
 
 
 def until_words(ns: int, now: Span) -> str:

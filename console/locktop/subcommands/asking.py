@@ -75,9 +75,11 @@ def ask(
     if watch_for_ns:
         say(f"watching for signs of life, {seconds(watch_for_ns):g} s at most")
     limit = settings.timeout.value
-    return patiently(
-        work, None if limit is None else limit + seconds(watch_for_ns), url=target.url, name="inquiry"
-    )
+    patience = None if limit is None else limit + seconds(watch_for_ns)
+    found = patiently(work, patience, url=target.url, name="inquiry")
+    from locktop.past import with_past
+
+    return with_past(found, target.url)
 
 
 def find_one(target: Target, settings: Settings, volume: str) -> Snapshot:

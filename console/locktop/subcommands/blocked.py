@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 
 from backuplock.model import Operation
 from locktop.exits import ExitCode, exit_table
@@ -54,8 +55,11 @@ def run(options: argparse.Namespace) -> int:
     if nowhere is not None:
         return nowhere
     from locktop.output import blocked, volume_json
+    from locktop.past import held_since
 
     found = blocked.blockages(snapshot, operations, options.filter)
+    held = held_since((node.lock.key for one in found for node in one.blockers), target.url)
+    found = [replace(one, held=held, local_now_ns=snapshot.taken_wall_ns) for one in found]
     looked_at = sum(blocked.fits(view, options.filter) for view in snapshot.volumes)
     if options.json:
         sys.stdout.write(volume_json.text(blocked.document(snapshot, found, looked_at)))
