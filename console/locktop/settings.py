@@ -45,6 +45,7 @@ class Settings:
         clock_error: seconds by which a store's clock that tells nothing of itself may be off.
         ascii: draw without symbols beyond ASCII.
         mouse: let the console take the mouse.
+        write: allow the store to be changed; a store is only read otherwise.
     """
 
     target: Value[str | None]
@@ -53,6 +54,7 @@ class Settings:
     clock_error: Value[float]
     ascii: Value[bool]
     mouse: Value[bool]
+    write: Value[bool]
 
     def required_target(self) -> str:
         """The target.
@@ -93,6 +95,7 @@ def resolve(flags: Mapping[str, object], environ: Mapping[str, str]) -> Settings
         clock_error=pick("clock-error", _clock_error, 900.0),
         ascii=pick("ascii", _boolean, False),
         mouse=pick("mouse", _boolean, True),
+        write=pick("write", _boolean, False),
     )
 
 

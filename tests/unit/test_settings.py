@@ -14,6 +14,13 @@ def test_defaults_name_themselves() -> None:
     assert found.clock_error.value == 900.0
     assert found.timeout.value is None
     assert (found.ascii.value, found.mouse.value) == (False, True)
+    assert found.write.value is False, "nothing is written unless somebody says so"
+
+
+def test_writing_is_allowed_by_the_flag_or_by_the_environment() -> None:
+    assert resolve({"write": "yes"}, {}).write.value is True
+    assert resolve({"write": None}, {"LOCKTOP_WRITE": "1"}).write.source == "LOCKTOP_WRITE"
+    assert resolve({"write": "no"}, {"LOCKTOP_WRITE": "1"}).write.value is False
 
 
 def test_the_environment_beats_defaults_and_flags_beat_the_environment() -> None:
