@@ -102,7 +102,13 @@ def test_a_refusal_names_the_blocker_and_leaves_nothing(
     said = capfd.readouterr().err.splitlines()
     assert len(said) == 2
     err = said[1]
-    for part in ("lock-feedfacefeedface", "deletion", "held", " s ago", "free when it is released; if its holder dies now, in 1"):
+    for part in (
+        "lock-feedfacefeedface",
+        "deletion",
+        "held",
+        " s ago",
+        "free when it is released; if its holder dies now, in 1",
+    ):
         assert part in err, part
     assert locks(root) == [blocker]
     assert not (tmp_path / "ran").exists()

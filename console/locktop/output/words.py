@@ -95,7 +95,7 @@ def state_words(node: Node) -> str:
 
 
 def by_numbers(tree: Tree, keys: Iterable[str], more: int = 0) -> str:
-    """Locks by their numbers in the list: `2`, `2 and 3`, `1, 2, 3, 4 and 7 more`; `more` are beyond `keys`."""
+    """Locks by their numbers in the list: `2`, `2 and 3`, `1, 2, 3, 4 and 7 more`; `more`: beyond `keys`."""
     numbers = sorted(tree.node(key).number for key in keys)
     shown = [str(number) for number in numbers[:NAMED]]
     if more := more + len(numbers) - len(shown):
