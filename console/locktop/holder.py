@@ -6,19 +6,30 @@ What asks the store runs in threads of its own: a call into a dead mount cannot 
 from __future__ import annotations
 
 import contextlib
+import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from backuplock.clock import SECOND, Clock, SystemClock, nanoseconds, seconds
-from backuplock.errors import AcquireFailed, BackupLockError, Contended, LeftBehind, LockLost, Unreachable
-from backuplock.guarantees import terms_for
+from backuplock.errors import (
+    AcquireFailed,
+    BackupLockError,
+    Contended,
+    LeftBehind,
+    LockLost,
+    StoreError,
+    Unreachable,
+)
+from backuplock.guarantees import Guarantee, terms_for
+from backuplock.layout import ROOT
 from backuplock.lock import BackupLock
 from backuplock.model import Operation
 from backuplock.protocol import Certificate, Proof
 from backuplock.rules import LONGHORN, Timing
 from backuplock.stores import open_store
+from backuplock.stores.base import Capabilities
 from backuplock.target import Target
 from locktop.durations import show_duration
 from locktop.exits import SIGNALLED
@@ -28,6 +39,8 @@ from locktop.presence import check_presence
 
 _T = TypeVar("_T")
 
+PROBES = f"{ROOT}/.locktop"
+"""Below it conditions are tried, on small objects that are removed again; Longhorn does not look there."""
 HANG_S = 90.0
 """How much longer than agreed an acquisition may take before the store counts as hung: some requests at
 their own time limits."""
@@ -45,6 +58,7 @@ class Wish:
     """What is to be locked, what for, and how long to wait for it (seconds; 0: one attempt).
 
     `new_store`, `new_volume`: lock it though there is no store, or no such volume in it, see `presence`.
+    `probe`: try whether an S3 store honours conditions, so that renewals can rely on them.
     """
 
     target: Target
@@ -56,6 +70,16 @@ class Wish:
     quiet: bool = False
     new_store: bool = False
     new_volume: bool = False
+    probe: bool = True
+
+
+@runtime_checkable
+class CanProbe(Protocol):
+    """A store that can find out whether it honours conditions: S3."""
+
+    def probe_conditional(self, folder: str) -> Capabilities:
+        """As `S3Store.probe_conditional`."""
+        ...
 
 
 class Ended(SystemExit):
@@ -189,6 +213,8 @@ class Holder:
         self._asked_at = self._clock.mono_ns()
         check_presence(store, wish.volume, new_store=wish.new_store, new_volume=wish.new_volume)
         self._asked_at = None
+        if wish.probe and isinstance(store, CanProbe):
+            self._probe(store)
         terms = terms_for(store.capabilities, timing=self.timing, accept_lagging=wish.accept_lagging)
         lock = self._lock = BackupLock(
             store,
@@ -217,6 +243,14 @@ class Holder:
             self._asked_at = None
             if not self.wish.quiet:
                 say(f"{self.wish.target.url}: no answer so far, still trying; nothing is written there yet")
+
+    def _probe(self, store: CanProbe) -> None:
+        try:
+            store.probe_conditional(f"{PROBES}/probe-{secrets.token_hex(8)}")
+        except StoreError as error:
+            # A look precedes each write all the same.
+            if not self.wish.quiet:
+                say(f"whether the store honours conditions is not known: {error}")
 
     def _worth_waiting(self, error: Contended | AcquireFailed, deadline: int) -> bool:
         if self._cancel.is_set() or (isinstance(error, AcquireFailed) and error.final):
@@ -252,6 +286,13 @@ class Holder:
         with contextlib.suppress(RuntimeError):
             if self._lock is not None:
                 self._lock.release()
+
+
+def what_holds(found: Iterable[Guarantee]) -> str:
+    """Guarantees in one line."""
+    words = {True: "guaranteed", None: "taken on trust", False: "not guaranteed"}
+    by_word = {word: [one.name for one in found if one.holds is holds] for holds, word in words.items()}
+    return "; ".join(f"{word}: {', '.join(names)}" for word, names in by_word.items() if names)
 
 
 def in_words(certificate: Certificate) -> str:

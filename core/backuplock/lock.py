@@ -23,7 +23,7 @@ from backuplock import layout
 from backuplock.clock import Clock, LeaseClock, SystemClock, nanoseconds, seconds
 from backuplock.driver import Hands, owner_here
 from backuplock.errors import LeftBehind, LockError
-from backuplock.guarantees import terms_for
+from backuplock.guarantees import Guarantee, guarantees, terms_for
 from backuplock.keeper import Scheduler, Schedulers, shared_keeper, shared_teller, shared_watcher
 from backuplock.lease import Lease
 from backuplock.model import Operation
@@ -77,7 +77,8 @@ class BackupLock:
         layout.check_volume_name(volume)
         self.volume = volume
         self.operation = operation
-        self.terms = terms or terms_for(store.capabilities)
+        self._found = store.capabilities
+        self.terms = terms or terms_for(self._found)
         self._store = store
         self._note = note
         self._on_lost = on_lost
@@ -220,6 +221,12 @@ class BackupLock:
     def key(self) -> str:
         """The key of the lock file that is held."""
         return self._share().key
+
+    @property
+    def guarantees(self) -> tuple[Guarantee, ...]:
+        """What a lock on this store does or does not guarantee, by what was known of the store when this
+        object was made; `S3Store.probe_conditional` before that finds out more."""
+        return guarantees(self._found)
 
     @property
     def renewals(self) -> int:

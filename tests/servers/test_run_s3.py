@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from backuplock import layout
 from harness.builders import Lock
 from harness.process import free_port
+from harness.proxy import FaultProxy, Rule
 from harness.rclone import start_rclone
 from harness.running import POLITE, VOLUME, alive, locks, make_store, running, until
 from harness.s3 import BUCKET, S3Server
@@ -139,3 +142,52 @@ def test_a_server_that_hangs_loses_the_lock_and_the_command_is_told_in_time(
     assert code == ExitCode.LOST
     assert "is lost (expired)" in err
     assert locks(bucket / prefix) == []
+
+
+def _with_options(command: list[str], *options: str) -> list[str]:
+    at = command.index("--")
+    return [*command[:at], *options, *command[at:]]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told", "limited"),
+    [
+        ("moto", (), r"guaranteed: [^;]*a removed lock stays removed", False),
+        ("ceph", (), r"guaranteed: [^;]*a removed lock stays removed", False),
+        ("rclone_http", (), r"not guaranteed: [^;]*a removed lock stays removed", True),
+        ("moto", ("--no-probe",), r"taken on trust: [^;]*a removed lock stays removed", True),
+    ],
+)
+def test_what_holds_is_found_out_and_told(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    prefix: str,
+    name: str,
+    options: tuple[str, ...],
+    told: str,
+    limited: bool,
+) -> None:
+    server: S3Server = request.getfixturevalue(name)
+    store = server.store(prefix)
+    store.put(layout.volume_cfg(VOLUME), b"{}")
+    command = _with_options(arguments(server, prefix, "true"), *options)
+    with running(tmp_path, *command, **exports(server)) as p:
+        code, _, err = p.end()
+    assert code == 0, err
+    assert re.search(rf"^locktop: {told}|; {told}", err, re.MULTILINE), err
+    assert "exclusivity proven" in err
+    assert ("a removal of our file" in err) is limited
+    assert [entry.name for entry in store.list(layout.ROOT).entries] == []
+    assert store.list(layout.ROOT).folders == ("volumes",)
+
+
+def test_a_probe_that_is_refused_is_no_obstacle(proxy: FaultProxy, tmp_path: Path, prefix: str) -> None:
+    store = proxy.server.store(prefix)
+    store.put(layout.volume_cfg(VOLUME), b"{}")
+    proxy.add(Rule(method="PUT", path=r"\.locktop", status=403, code="AccessDenied"))
+    with running(tmp_path, *arguments(proxy.server, prefix, "true"), **exports(proxy.server)) as p:
+        code, _, err = p.end()
+    assert code == 0, err
+    assert "whether the store honours conditions is not known" in err
+    assert "taken on trust: " in err
+    assert any(access.status == 403 for access in proxy.log)

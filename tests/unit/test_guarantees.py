@@ -17,6 +17,8 @@ from backuplock.guarantees import (
     terms_for,
     with_lag,
 )
+from backuplock.lock import BackupLock
+from backuplock.model import Operation
 from backuplock.rules import LONGHORN, Timing
 from backuplock.stores.base import Capabilities, Listing
 from backuplock.stores.memory import MemoryStore
@@ -144,3 +146,13 @@ def test_only_a_lag_that_was_seen_changes_what_is_known(store: MemoryStore) -> N
         found = replace(store.capabilities, listing_lags=known)
         assert with_lag(found, None) == found
         assert with_lag(found, 2.5).listing_lags == "yes"
+
+
+def test_a_lock_says_what_holds_for_it() -> None:
+    store = MemoryStore(ManualClock())
+    lock = BackupLock(store, "pvc-1", Operation.BACKUP)
+    assert lock.guarantees == guarantees(store.capabilities)
+    # What is found out later is not what the terms of this lock rest on.
+    store.capabilities = replace(store.capabilities, conditional_put="no")
+    assert lock.guarantees != guarantees(store.capabilities)
+    assert BackupLock(store, "pvc-1", Operation.BACKUP).guarantees == guarantees(store.capabilities)

@@ -65,7 +65,7 @@ def run(options: argparse.Namespace, *, timing: Timing = LONGHORN) -> int:
     if options.for_at_most is not None:
         most_s = parse_duration(options.for_at_most, "--for-at-most", least=1, most=_MOST_S)
     wish = wish_of(options)
-    from locktop.holder import Holder, in_words
+    from locktop.holder import Holder, in_words, what_holds
     from locktop.inbox import Inbox
 
     with Inbox() as inbox:
@@ -76,6 +76,8 @@ def run(options: argparse.Namespace, *, timing: Timing = LONGHORN) -> int:
             say(str(error))
             return exit_code(error)
         try:
+            if not wish.quiet:
+                say(what_holds(holder.lock.guarantees))
             why = _hold(holder, inbox, most_s)
         finally:
             lost = holder.loss()

@@ -59,6 +59,12 @@ def add_holding(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--new-store", action="store_true", help="lock it though there is no backup store there yet"
     )
+    parser.add_argument(
+        "--no-probe",
+        dest="probe",
+        action="store_false",
+        help="do not try, on small objects below backupstore/.locktop, whether an S3 store honours conditions",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
 
 
@@ -86,4 +92,5 @@ def wish_of(options: argparse.Namespace) -> Wish:
         quiet=options.quiet,
         new_store=options.new_store,
         new_volume=options.new_volume,
+        probe=options.probe,
     )

@@ -106,6 +106,7 @@ def run(options: argparse.Namespace, *, timing: Timing = LONGHORN) -> int:
 def _under_lock(
     holder: Holder, inbox: Inbox, leash: Leash, command: list[str], program: str, grace_s: float
 ) -> int:
+    from locktop.holder import what_holds
     from locktop.supervise import Supervisor
 
     wish = holder.wish
@@ -128,6 +129,7 @@ def _under_lock(
     holder.on_lost = supervisor.lose
     if not wish.quiet:
         say(f"holding {wish.volume} for {wish.operation} ({key.rpartition('/')[2]})")
+        say(what_holds(lock.guarantees))
     end: End | None = None
     try:
         end = supervisor.run()
