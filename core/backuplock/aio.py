@@ -71,8 +71,15 @@ class AsyncBackupLock:
         """As `BackupLock.certificate`; never blocks."""
         return self._lock.certificate()
 
-    def share(self) -> Share:
-        """As `BackupLock.share`; never blocks. Release it in a thread, for that makes requests."""
+    def share(self) -> AsyncShare:
+        """One more reference, for a task; never blocks.
+
+        Raises: as `BackupLock.share`.
+        """
+        return AsyncShare(self._lock.share())
+
+    def share_for_thread(self) -> Share:
+        """One more reference, to be used and released in a thread; this call never blocks."""
         return self._lock.share()
 
     async def __aenter__(self) -> Self:
@@ -93,6 +100,68 @@ class AsyncBackupLock:
         except LeftBehind as left:
             return str(left)
         return ""
+
+
+class AsyncShare:
+    """One reference to a held lock, for a task: the face of a `Share` that never blocks the loop.
+
+        async with lock.share() as share:
+            share.check()
+
+    Args:
+        share: used and released through this object only.
+    """
+
+    def __init__(self, share: Share) -> None:
+        self._share = share
+
+    @property
+    def key(self) -> str:
+        """The key of the lock file."""
+        return self._share.key
+
+    @property
+    def lost(self) -> threading.Event:
+        """Set when the lease is lost."""
+        return self._share.lost
+
+    def check(self) -> None:
+        """As `Share.check`."""
+        self._share.check()
+
+    def remaining(self) -> float:
+        """As `Share.remaining`."""
+        return self._share.remaining()
+
+    def share(self) -> AsyncShare:
+        """One more reference. Raises: as `Share.share`."""
+        return AsyncShare(self._share.share())
+
+    @property
+    def renewals(self) -> int:
+        """As `Share.renewals`."""
+        return self._share.renewals
+
+    def certificate(self) -> Certificate:
+        """As `Share.certificate`."""
+        return self._share.certificate()
+
+    @property
+    def released(self) -> bool:
+        """Whether this reference was given back."""
+        return self._share.released
+
+    async def release(self) -> Certificate:
+        """As `Share.release`; it is finished even if the task is cancelled meanwhile."""
+        return await _unbroken(_in_thread(self._share.release))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await _unbroken(_in_thread(lambda: self._share.__exit__(kind, error, trace)))
 
 
 def _left_behind(error: BaseException | None) -> list[str]:

@@ -37,6 +37,60 @@ async def test_a_block_holds_it(world: World) -> None:
         share = lock.share()
         assert len(world.files()) == 1
     share.check()
+    assert share.key.endswith(world.files()[0])
+    assert (await share.release()).proof is Proof.PROVEN
+    assert share.released
+    assert world.files() == []
+
+
+@pytest.mark.parametrize("by", ["release", "block"])
+async def test_a_share_is_given_back_without_holding_up_the_loop(world: World, by: str) -> None:
+    gate = Gate()
+    async with AsyncBackupLock(world.lock()) as lock:
+        first = lock.share()
+        last = first.share()
+        await first.release()
+    world.store.add("delete", before=gate)
+
+    async def work() -> None:
+        if by == "release":
+            await last.release()
+        else:
+            async with last as share:
+                share.check()
+
+    task = asyncio.create_task(work())
+    # Would the loop wait for the request, nobody were there to open the gate.
+    await reached(gate)
+    await beats(50)
+    assert not task.done()
+    task.cancel()
+    await beats(5)
+    assert not task.done()
+    gate.open.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert world.files() == []
+
+
+async def test_a_share_tells_of_a_loss_at_the_end_of_its_block(world: World) -> None:
+    inner = world.lock()
+    lock = AsyncBackupLock(inner)
+    await lock.acquire()
+
+    async def work() -> None:
+        async with lock.share():
+            world.memory.delete(inner.key)
+            world.pass_s(21)
+
+    with pytest.raises(LockLost):
+        await work()
+    await lock.release()
+
+
+async def test_a_thread_can_have_a_share_as_well(world: World) -> None:
+    async with AsyncBackupLock(world.lock()) as lock:
+        share = lock.share_for_thread()
     await asyncio.to_thread(share.release)
     assert world.files() == []
 

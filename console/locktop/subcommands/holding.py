@@ -63,7 +63,7 @@ def add_holding(parser: argparse.ArgumentParser) -> None:
         "--no-probe",
         dest="probe",
         action="store_false",
-        help="do not try, on small objects below backupstore/.locktop, whether an S3 store honours conditions",
+        help="do not try, on objects below backupstore/.locktop, whether an S3 store honours conditions",
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
 
