@@ -140,7 +140,7 @@ def kill_at(step: Step, url: str, audit: Path, key: str, environ: Mapping[str, s
     """Break a lock in a process of its own that is killed right after a step."""
     paths = os.pathsep.join(path for path in sys.path if path)
     ran = subprocess.run(
-        [sys.executable, "-m", "harness.break_worker", url, str(audit), key, step.value],
+        [sys.executable, "-m", "harness.break_worker", "kill", url, str(audit), key, step.value],
         env={**os.environ, **environ, "PYTHONPATH": paths},
         capture_output=True,
         text=True,
