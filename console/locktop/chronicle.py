@@ -67,9 +67,9 @@ class Chronicle:
         """What was seen of each lock, by key."""
         return self._watch.tracks
 
-    def take(self, snapshot: Snapshot) -> tuple[Event, ...]:
-        """One more Snapshot; what happened since the one before."""
-        self._watch, events = self._watch.look(snapshot)
+    def take(self, snapshot: Snapshot, broken: frozenset[str] = frozenset()) -> tuple[Event, ...]:
+        """One more Snapshot; what happened since the one before. `broken` are keys that we removed."""
+        self._watch, events = self._watch.look(snapshot, broken=broken)
         self._write(lambda journal: journal.record(self._filed(snapshot), events))
         return events
 

@@ -51,6 +51,8 @@ class Picture:
                 self.status = replace(self.status, progress=event)
             case VolumeExplored():
                 self.status = replace(self.status, explored=event.explored)
+            case _:
+                self.status = replace(self.status, deeds=self.status.deeds.take(event))
         self.tick()
 
     def tick(self) -> Status:
@@ -85,7 +87,17 @@ class Picture:
         before, self._latest = self._latest, event
         self._keep(event, None if event.anew else before)
         self._end_outage()
-        self.status = replace(self.status, failure=None, progress=None, unrecorded=event.unrecorded)
+        # How it stands with what was broken here is told during a pause as well.
+        deeds = (
+            replace(self.status.deeds, cares=event.cares) if event.cares or self.status.deeds.cares else None
+        )
+        self.status = replace(
+            self.status,
+            failure=None,
+            progress=None,
+            unrecorded=event.unrecorded,
+            deeds=deeds or self.status.deeds,
+        )
         if self.status.paused and not self._peek and self.status.board is not None:
             self.status = replace(self.status, unseen=self._told - self._shown)
             return

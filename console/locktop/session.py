@@ -25,7 +25,9 @@ from backuplock.text import printable
 from backuplock.watch import Event as LockEvent
 from backuplock.watch import Track
 from locktop.block_list import BlockList, blocks_of
+from locktop.breaker import Breaker
 from locktop.chronicle import Chronicle, Explored
+from locktop.deeds import Care, DeedEvent
 from locktop.playback import Playback
 from locktop.rows import Board, board_of
 
@@ -48,7 +50,8 @@ class SnapshotArrived:
     `happened` is what has happened since the one before, `tracks` what was seen of each lock so far, by key.
     `past` is what the journal tells of before this session, the youngest first, `gaps` when nothing was seen
     then; only the first one has them. It is `anew` if nothing of before goes on: a recording was wound.
-    `unrecorded` says why the journal is not written although it should be.
+    `unrecorded` says why the journal is not written although it should be. `cares` are the watches over locks
+    that were broken here.
     """
 
     snapshot: Snapshot
@@ -60,6 +63,7 @@ class SnapshotArrived:
     gaps: tuple[Gap, ...] = ()
     anew: bool = False
     unrecorded: str = ""
+    cares: tuple[Care, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class VolumeExplored:
     explored: Explored
 
 
-Event = SnapshotArrived | SweepFailed | SweepProgress | VolumeExplored
+Event = SnapshotArrived | SweepFailed | SweepProgress | VolumeExplored | DeedEvent
 log = logging.getLogger(__name__)
 # Without a handler of its own, logging prints to stderr, across the screen.
 log.addHandler(logging.NullHandler())
@@ -110,6 +114,7 @@ class Session:
         open_journal: makes the journal that everything seen is written to, in the session's thread. Without
             one nothing is written; one that fails is done without.
         playback: the recording that `clock` plays, for a replay. It takes the place of the journal.
+        breaker: who breaks locks and puts them back; started and closed along with the session.
     """
 
     def __init__(
@@ -124,12 +129,14 @@ class Session:
         jitter: Callable[[], float] = random.random,
         open_journal: Callable[[], Journal] | None = None,
         playback: Playback | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         self.label = printable(label)
         self.url = printable(url)
         self.clock: Clock = clock or SystemClock()
         self.board: Board | None = None
         self.playback = playback
+        self.breaker = breaker
         self._blocks: BlockList | None = None
         self._jumps, self._anew = 0, False
         self._open = open_store
@@ -175,6 +182,8 @@ class Session:
         """
         self._deliver = deliver
         self._thread.start()
+        if self.breaker is not None:
+            self.breaker.start(deliver)
 
     def refresh_now(self) -> None:
         """Sweep at once; while a sweep runs, another follows it."""
@@ -204,6 +213,8 @@ class Session:
         self._deliver = _drop
         self._stop.set()
         self._wake.set()
+        if self.breaker is not None:
+            self.breaker.close()
         if self._thread.is_alive():
             self._thread.join(wait_s)
 
@@ -300,14 +311,21 @@ class Session:
         past, gaps = source.past(PAST) if self.board is None else ((), ())
         self.board = board_of(snapshot, self.board)
         self._blocks = blocks_of(self.board, self._blocks)
-        happened = self._chronicle.take(snapshot)
+        happened, cares = self._take(snapshot)
         self._failures = 0
         self._due = self.clock.mono_ns()
         anew, self._anew = self._anew, False
         told = self._chronicle
         return SnapshotArrived(
-            snapshot, self.board, self._blocks, happened, told.tracks, past, gaps, anew, told.problem
+            snapshot, self.board, self._blocks, happened, told.tracks, past, gaps, anew, told.problem, cares
         )
+
+    def _take(self, snapshot: Snapshot) -> tuple[tuple[LockEvent, ...], tuple[Care, ...]]:
+        """What happened, and how it stands with the locks that were broken here."""
+        if self.breaker is None:
+            return self._chronicle.take(snapshot), ()
+        happened = self._chronicle.take(snapshot, self.breaker.aftermath.leaving())
+        return happened, self.breaker.look(snapshot, frozenset(self._chronicle.tracks))
 
     def _failed(self, line: str, kind: Kind, retry_after_s: float | None) -> SweepFailed:
         self._failures += 1
@@ -315,6 +333,8 @@ class Session:
         pause = max(pause, self._interval_ns, nanoseconds(retry_after_s or 0))
         self._due = self.clock.mono_ns() + round(pause * (0.8 + 0.4 * self._jitter()))
         self._chronicle.lose(kind, printable(line, limit=500))
+        if self.breaker is not None:
+            self.breaker.lose(self.clock.mono_ns())
         return SweepFailed(printable(line), kind, self._due, self._failures, self._anew)
 
     def _reporter(self) -> Callable[[Progress], None]:

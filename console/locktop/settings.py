@@ -46,6 +46,7 @@ class Settings:
         ascii: draw without symbols beyond ASCII.
         mouse: let the console take the mouse.
         write: allow the store to be changed; a store is only read otherwise.
+        even_if_live: where it may be changed, locks whose holders may be alive can be broken as well.
     """
 
     target: Value[str | None]
@@ -55,6 +56,7 @@ class Settings:
     ascii: Value[bool]
     mouse: Value[bool]
     write: Value[bool]
+    even_if_live: Value[bool]
 
     def required_target(self) -> str:
         """The target.
@@ -96,6 +98,7 @@ def resolve(flags: Mapping[str, object], environ: Mapping[str, str]) -> Settings
         ascii=pick("ascii", _boolean, False),
         mouse=pick("mouse", _boolean, True),
         write=pick("write", _boolean, False),
+        even_if_live=pick("even-if-live", _boolean, False),
     )
 
 

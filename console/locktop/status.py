@@ -15,6 +15,7 @@ from backuplock.rules import State
 from backuplock.watch import Event, Track
 from locktop.block_list import BlockList
 from locktop.chronicle import Explored
+from locktop.deeds import Deeds
 from locktop.format import (
     Glyphs,
     Line,
@@ -63,7 +64,7 @@ class Status:
     that events are about, by key, where it names anybody. `since_mono_ns` is when the watch began.
     `happened` counts the events that are no mere renewals. `blocks` is what is blocked on the board.
     `explored` is about the volume that is attended, `unrecorded` says why no journal is written. `tape` is
-    where the recording stands, in a replay.
+    where the recording stands, in a replay. `deeds` is about locks that are broken here and put back.
     """
 
     label: str
@@ -89,6 +90,7 @@ class Status:
     since_mono_ns: int | None = None
     blocks: BlockList | None = None
     tape: Tape | None = None
+    deeds: Deeds = field(default_factory=Deeds)
 
     @property
     def now(self) -> Span:

@@ -1,0 +1,306 @@
+"""The part of the session that changes a store: breaks locks, puts them back, in a thread of its own.
+
+Everything that a person asks for goes to that thread and ends in an event. It has a store of its own, opened
+when it is first needed, so that the watch is never the one that may write. Without a right to write it still
+tells what the quarantine holds.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import queue
+import secrets
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from backuplock.breaking import (
+    Audit,
+    AuditError,
+    Plan,
+    Refused,
+    Token,
+    Who,
+    Window,
+    Writer,
+    copies,
+    execute,
+    finish,
+    record_fate,
+    take_back,
+    undo,
+    unfinished,
+    vigil_of,
+    who_here,
+    window_of,
+)
+from backuplock.clock import Clock, SystemClock
+from backuplock.errors import BackupLockError, StoreError
+from backuplock.model import Snapshot
+from backuplock.stores.base import Store
+from backuplock.text import printable
+from locktop import __version__
+from locktop.aftermath import Aftermath
+from locktop.deeds import (
+    Acted,
+    Care,
+    DeedEvent,
+    Outcome,
+    Progress,
+    Proposal,
+    Question,
+    Restored,
+    Shelf,
+    Stumbled,
+)
+from locktop.holder import PROBES, CanProbe
+from locktop.proposals import propose
+
+LINE = 500
+"""Characters of a line that is told."""
+
+ENDING_S = 5.0
+"""How long leaving the console waits for an act that has begun. One that takes longer is left behind as a
+crash would leave it: the next start tells of it."""
+
+Deliver = Callable[[DeedEvent], object]
+log = logging.getLogger(__name__)
+log.addHandler(logging.NullHandler())
+
+
+class Breaker:
+    """Whoever may break locks on one target, if anybody may.
+
+    Args:
+        open_store: makes the store, for writing if that is allowed; called in the breaker's thread.
+        open_audit: makes the audit trail, likewise.
+        writable: the session may change the store.
+        even_if_live: locks whose holders may be alive can be broken as well.
+    """
+
+    def __init__(
+        self,
+        open_store: Callable[[], Store],
+        open_audit: Callable[[], Audit],
+        *,
+        writable: bool = False,
+        even_if_live: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        self.writable = writable
+        self.even_if_live = writable and even_if_live
+        self.aftermath = Aftermath()
+        self._open_store, self._open_audit = open_store, open_audit
+        self._clock = clock or SystemClock()
+        self._store: Store | None = None
+        self._audit: Audit | None = None
+        self._window: Window | None = None
+        self._probed = False
+        self._jobs: queue.SimpleQueue[Callable[[], DeedEvent | None] | None] = queue.SimpleQueue()
+        self._numbers = itertools.count(1)
+        self._deliver: Deliver = _drop
+        self._acting = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="locktop-breaker", daemon=True)
+
+    # -- what the session tells
+
+    def start(self, deliver: Deliver) -> None:
+        """Begin, with a look for what was interrupted; `deliver` is called from the breaker's thread."""
+        self._deliver = deliver
+        self._jobs.put(lambda: self._shelf(at_start=True))
+        self._thread.start()
+
+    def close(self) -> None:
+        """End; an act that has begun is waited for, but not for long."""
+        self._deliver = _drop
+        self._jobs.put(None)
+        if self._acting.locked() and self._acting.acquire(timeout=ENDING_S):
+            self._acting.release()
+
+    def look(self, snapshot: Snapshot, known: frozenset[str]) -> tuple[Care, ...]:
+        """The watches after one more Snapshot; verdicts go to the audit trail. `known` as in `Aftermath`."""
+        self._record(self.aftermath.look(snapshot, known))
+        return self.aftermath.cares
+
+    def lose(self, mono_ns: int) -> None:
+        """A look failed."""
+        self._record(self.aftermath.lose(mono_ns))
+
+    # -- what a person asks for
+
+    def number(self) -> int:
+        """A number for a dialog; its events bear it."""
+        return next(self._numbers)
+
+    def ask(self, question: Question) -> None:
+        """Answered by a Proposal."""
+        self._jobs.put(lambda: self._propose(question))
+
+    def break_locks(
+        self, number: int, plans: tuple[Plan, ...], before: Snapshot, *, reason: str, allow_live: bool = False
+    ) -> None:
+        """Break one after the other; answered by Progress, and Acted at the end.
+
+        Args:
+            allow_live: counts only for a single lock, and only where that was opened at the start.
+        """
+        live = allow_live and self.even_if_live and len(plans) == 1
+        self._jobs.put(lambda: self._break(number, plans, before, reason, allow_live=live))
+
+    def list_copies(self) -> None:
+        """Answered by a Shelf."""
+        self._jobs.put(self._shelf)
+
+    def put_back(self, entry: str, *, interrupted: bool) -> None:
+        """Put a broken lock back; answered by Restored, and a Shelf."""
+        self._jobs.put(lambda: self._restore(entry, take_back if interrupted else undo, "put back"))
+        self._jobs.put(self._shelf)
+
+    def finish(self, entry: str) -> None:
+        """Bring an interrupted transaction to its end; answered likewise."""
+        self._jobs.put(lambda: self._restore(entry, finish, "finished"))
+        self._jobs.put(self._shelf)
+
+    # -- the thread
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                event = job()
+            except BackupLockError as error:
+                event = Stumbled(_line(error))
+                self._forget_store()
+            except Exception as error:
+                # An unforeseen error must be seen on the screen, not end all breaking in silence.
+                log.exception("an act failed")
+                event = Stumbled(printable(f"{type(error).__name__}: {error}", limit=LINE))
+                self._forget_store()
+            if event is not None:
+                self._deliver(event)
+        self._forget_store()
+        if self._audit is not None:
+            self._audit.close()
+
+    def _ready(self) -> Store:
+        if self._store is None:
+            self._store = self._open_store()
+        return self._store
+
+    def _writer(self) -> Writer:
+        store = self._ready()
+        if self._audit is None:
+            self._audit = self._open_audit()
+        here = who_here()
+        who = Who(here.user, here.host, f"locktop/{__version__}")
+        return Writer(store, self._audit, who=who, clock=self._clock)
+
+    def _learn(self, store: Store) -> None:
+        """What a dialog has to tell of the store: whether it honours conditions, which is tried in a folder
+        of our own, and how long earlier breaks took."""
+        if self.writable and not self._probed and isinstance(store, CanProbe):
+            try:
+                store.probe_conditional(f"{PROBES}/probe-{secrets.token_hex(8)}")
+            except StoreError:
+                # It stays unproven, and the dialog says so: a last look precedes the delete all the same.
+                log.info("conditions could not be tried", exc_info=True)
+        self._probed = True
+        if self._window is None and (trail := self._trail()) is not None:
+            self._window = window_of(trail.entries(), store.url)
+
+    def _forget_store(self) -> None:
+        store, self._store = self._store, None
+        self._probed = False
+        if store is None:
+            return
+        try:
+            store.close()
+        except Exception:
+            # What cannot be given back is lost either way.
+            log.exception("closing a store failed")
+
+    def _propose(self, question: Question) -> Proposal:
+        try:
+            store = self._ready()
+            self._learn(store)
+            return propose(store, question, self._window, self._clock)
+        except BackupLockError as error:
+            self._forget_store()
+            return Proposal(question.number, mono_ns=self._clock.mono_ns(), problem=_line(error))
+
+    def _break(
+        self, number: int, plans: tuple[Plan, ...], before: Snapshot, reason: str, *, allow_live: bool
+    ) -> Acted:
+        outcomes: list[Outcome] = []
+        with self._acting:
+            for done, plan in enumerate(plans):
+                self._deliver(Progress(number, done, len(plans)))
+                outcomes.append(self._break_one(plan, before, reason, allow_live=allow_live))
+        return Acted(number, tuple(outcomes), self.aftermath.cares)
+
+    def _break_one(self, plan: Plan, before: Snapshot, reason: str, *, allow_live: bool) -> Outcome:
+        token = plan.token
+        try:
+            broken = execute(self._writer(), plan.order, reason=reason, allow_live=allow_live)
+        except Refused as refused:
+            return Outcome(token, False, printable(refused.what, limit=LINE))
+        except BackupLockError as error:
+            self._forget_store()
+            return Outcome(token, False, _line(error), getattr(error, "entry", ""))
+        self._window = None
+        self.aftermath.add(Care(broken.id, vigil_of(broken, before)))
+        words = "; ".join((f"{token.shown} is broken, a copy is kept", *broken.notes))
+        return Outcome(token, True, printable(words, limit=LINE), broken.id)
+
+    def _restore(self, entry: str, act: Callable[[Writer, str], object], word: str) -> Restored:
+        try:
+            with self._acting:
+                made = act(self._writer(), entry)
+        except BackupLockError as error:
+            return Restored(entry, False, _line(error))
+        if made is None:
+            return Restored(entry, True, "done: the lock is where it belongs, nothing had to be removed")
+        return Restored(entry, True, f"{word}: {_name_of(made)}")
+
+    def _shelf(self, *, at_start: bool = False) -> Shelf:
+        try:
+            store = self._ready()
+            audit = self._trail()
+            interrupted = unfinished(store, audit, self._clock.wall_ns())
+            found = () if at_start else copies(store)
+        except BackupLockError as error:
+            self._forget_store()
+            return Shelf(problem=_line(error), at_start=at_start)
+        return Shelf(found, interrupted, at_start=at_start)
+
+    def _trail(self) -> Audit | None:
+        """The audit trail if there is one: a session that only reads makes none."""
+        if self._audit is None:
+            try:
+                self._audit = self._open_audit()
+            except AuditError:
+                if self.writable:
+                    raise
+        return self._audit
+
+    def _record(self, decided: tuple[Care, ...]) -> None:
+        for care in decided:
+            self._jobs.put(partial(self._write_fate, care))
+
+    def _write_fate(self, care: Care) -> None:
+        record_fate(self._writer(), care.vigil, care.entry)
+
+
+def _name_of(made: object) -> str:
+    token = getattr(made, "token", None)
+    if isinstance(token, Token):
+        return token.shown
+    return printable(str(getattr(made, "key", "")).rpartition("/")[2], limit=120)
+
+
+def _line(error: BackupLockError) -> str:
+    return printable(str(error), limit=LINE)
+
+
+def _drop(_event: DeedEvent) -> None:
+    """Nobody listens."""
