@@ -1,15 +1,17 @@
-"""The columns of the locks table: what each shows, and which of them a width has room for.
+"""The columns of the locks table: what each shows.
 
 Pure: a row and the time in, text and tones out. Cells are made for visible lines only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from backuplock.clock import SECOND, Span
+from backuplock.liveness import Life, liveness
 from backuplock.rules import State
+from backuplock.watch import Track
 from locktop.format import (
     Glyphs,
     Part,
@@ -17,12 +19,13 @@ from locktop.format import (
     countdown,
     fit,
     name,
+    number,
     owner_label,
     stops_label,
     type_label,
     utc_near,
 )
-from locktop.rows import UNCERTAIN_NS, Row, state_now, ttl_ns
+from locktop.rows import UNCERTAIN_NS, Board, Row, state_now, ttl_ns
 
 MARGIN = 3
 """Cells before the first column: cursor, state glyph and the blanks around them."""
@@ -34,11 +37,14 @@ LONG_ID, SHORT_ID = 40, 10
 
 @dataclass(frozen=True, slots=True)
 class Ctx:
-    """What cells need beside the row. `claims_first`: names people know stand in place of volume ids."""
+    """What cells need beside the row. `claims_first`: names people know stand in place of volume ids.
+    `tracks` is what was seen of each lock until `board`."""
 
     glyphs: Glyphs
     now: Span
     claims_first: bool = False
+    board: Board | None = None
+    tracks: Mapping[str, Track] = field(default_factory=dict)
 
     @property
     def uncertain(self) -> bool:
@@ -126,6 +132,32 @@ def _refresh(row: Row, ctx: Ctx) -> Part:
     return (utc_near(modified, ctx.now.middle) if modified is not None else "-", "dim")
 
 
+def _life(row: Row, ctx: Ctx) -> Part:
+    if row.lock is None or ctx.board is None:
+        return ("-", "dim")
+    snapshot = ctx.board.snapshot
+    # As of the look: what nobody has looked at since has neither lived on nor died.
+    found = liveness(
+        row.lock,
+        ctx.tracks.get(row.key),
+        store_now=ctx.board.now,
+        local_now_ns=snapshot.taken_wall_ns,
+        mono_now_ns=snapshot.ended_mono_ns,
+    ).life
+    return (found.value.upper(), _LIFE_TONES[found])
+
+
+def _seen(row: Row, ctx: Ctx) -> Part:
+    track = ctx.tracks.get(row.key)
+    return (utc_near(track.first_seen_wall, ctx.now.middle) if track else "-", "dim")
+
+
+def _refreshes(row: Row, ctx: Ctx) -> Part:
+    track = ctx.tracks.get(row.key)
+    return (number(track.refreshes) if track else "-", "dim")
+
+
+_LIFE_TONES = {Life.LIVE: "text", Life.LATE: "late", Life.STALE: "stale", Life.UNKNOWN: "unsure"}
 _COLOURED = (State.STALE, State.LATE, State.UNSURE, State.BAD, State.WAITING)
 
 COLUMNS: tuple[Column, ...] = (
@@ -138,50 +170,48 @@ COLUMNS: tuple[Column, ...] = (
     Column("age", "AGE", _age, 7, 7, keeps=52, right=True),
     Column("lock", "LOCK", _lock, 21, 21, keeps=54, middle=True),
     Column("refresh", "LAST REFRESH", _refresh, 12, 12, keeps=54),
+    Column("life", "LIFE", _life, 7, 7, keeps=16),
+    Column("seen", "SEEN SINCE", _seen, 10, 10, keeps=16),
+    Column("refreshes", "REFRESHES", _refreshes, 9, 9, keeps=16, right=True),
     Column("blocks", "BLOCKS NOW", _blocks, 15, 18, keeps=18),
 )
 """From left to right."""
 
-PRIORITY = ("volume", "ttl", "type", "blocks", "claim", "state", "owner", "age", "lock", "refresh")
-"""Who stays when room is short, most important first."""
+EXTRA = frozenset({"life", "seen", "refreshes"})
+"""Columns that are shown only if a person wants them."""
 
-GROWTH = ("volume", "blocks", "claim", "owner")
-"""Who gets the room that is left over."""
+MEANINGS: dict[str, str] = {
+    "volume": "the volume's id, always shown",
+    "claim": "namespace/claim, as volume.cfg tells",
+    "type": "what the lock is for",
+    "state": "held, waiting, late, stale, bad, unsure",
+    "ttl": "until it ends unless refreshed",
+    "owner": "host/pid, where the lock names it",
+    "age": "since the last refresh",
+    "lock": "the lock's name",
+    "refresh": "when it was refreshed last, UTC",
+    "life": "does its holder live: all that we know",
+    "seen": "when this session saw it first, UTC",
+    "refreshes": "refreshes seen by this session",
+    "blocks": "what cannot start because of it",
+}
+"""What each column shows."""
+
+SORT_OF = {
+    "volume": "volume",
+    "claim": "claim",
+    "type": "type",
+    "state": "state",
+    "ttl": "ttl",
+    "owner": "owner",
+    "age": "ttl",
+    "refresh": "ttl",
+    "blocks": "attention",
+}
+"""The order of `rows.SORTS` that a column stands for."""
 
 Layout = tuple[tuple[Column, int], ...]
-
-
-def fit_columns(width: int, wanted: Mapping[str, int], hidden: frozenset[str] = frozenset()) -> Layout:
-    """The columns that `width` cells have room for, each with its width.
-
-    `wanted` gives the natural width of elastic columns, `hidden` names columns that have nothing to show.
-    """
-    columns = {column.id: column for column in COLUMNS if column.id not in hidden}
-    natural = {
-        id_: max(len(column.title), min(wanted.get(id_, column.most), 64)) if column.elastic else column.most
-        for id_, column in columns.items()
-    }
-    sizes = {"volume": 0}
-    left = width - MARGIN
-    for id_ in PRIORITY[1:]:
-        column = columns.get(id_)
-        if column is None:
-            continue
-        least = min(column.least, natural[id_])
-        keeps = column.keeps - max(0, LONG_ID - natural["volume"])
-        if left - least - GAP < max(keeps, SHORT_ID):
-            # Less important columns do not slip in where a more important one found no room.
-            break
-        sizes[id_] = least
-        left -= least + GAP
-    sizes["volume"] = max(0, min(left, natural["volume"]))
-    left -= sizes["volume"]
-    for id_ in GROWTH:
-        more = max(0, min(left, natural.get(id_, 0) - sizes[id_])) if id_ in sizes else 0
-        if more:
-            sizes[id_] += more
-            left -= more
-    return tuple((column, sizes[column.id]) for column in columns.values() if column.id in sizes)
+"""Columns from left to right, each with its cells."""
 
 
 def heading(layout: Layout, ctx: Ctx, sort: str, *, reverse: bool) -> list[Part]:
@@ -191,7 +221,7 @@ def heading(layout: Layout, ctx: Ctx, sort: str, *, reverse: bool) -> list[Part]
         title = column.title
         if ctx.claims_first and column.id in ("volume", "claim"):
             title = "CLAIM, OR VOLUME" if column.id == "volume" else "VOLUME"
-        sorted_by = column.id == sort
+        sorted_by = column.id == _shows(sort, ctx)
         if sorted_by:
             arrow = ctx.glyphs.down if reverse else ctx.glyphs.up
             title = f"{title} {arrow}"
@@ -200,15 +230,22 @@ def heading(layout: Layout, ctx: Ctx, sort: str, *, reverse: bool) -> list[Part]
     return parts
 
 
-def row_parts(row: Row, layout: Layout, ctx: Ctx, *, cursor: bool = False) -> list[Part]:
+def _shows(sort: str, ctx: Ctx) -> str:
+    return "volume" if sort == "claim" and ctx.claims_first else sort
+
+
+def row_parts(
+    row: Row, layout: Layout, ctx: Ctx, *, cursor: bool = False, marked: bool = False
+) -> list[Part]:
     """One row of the table."""
     state = state_now(row, ctx.now)
     tone = "alert" if row.clashing else state.value
     parts: list[Part] = [
         (ctx.glyphs.cursor if cursor else " ", "key"),
-        (f"{ctx.glyphs.states[state]} ", tone),
+        (ctx.glyphs.states[state], tone),
+        ("+" if marked else " ", "key"),
     ]
-    strong = cursor or state in (State.STALE, State.LATE) or row.clashing
+    strong = cursor or marked or state in (State.STALE, State.LATE) or row.clashing
     for column, width in layout:
         text, ink = column.cell(row, ctx)
         if column.id == "volume" and strong:
@@ -217,10 +254,3 @@ def row_parts(row: Row, layout: Layout, ctx: Ctx, *, cursor: bool = False) -> li
         parts.append((cell, ink))
         parts.append((" " * GAP, "text"))
     return parts
-
-
-def natural_widths(rows: Sequence[Row]) -> dict[str, int]:
-    """How wide the names on a board are: one pass a Snapshot."""
-    volume = max((len(row.volume.name) for row in rows), default=0)
-    claim = max((len(row.claim) for row in rows), default=0)
-    return {"volume": volume, "claim": claim}

@@ -1,15 +1,17 @@
 """Which rows a person asked to see, and in which order.
 
-Pure: rows in, rows out. A filter is a text; a row matches if the text stands anywhere in what the row shows
-or is known by, upper and lower case alike; several words must all match.
+Pure: rows in, rows out. What a filter may say stands in `locktop.query`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from backuplock.clock import Span
+from backuplock.rules import State
 from backuplock.text import printable
 from locktop.format import NAME_LIMIT, owner_label, type_label, type_words
+from locktop.query import Query, understand
 from locktop.rows import SORTS, Board, Row
 
 
@@ -30,25 +32,47 @@ def haystack(row: Row) -> str:
         row.lock.flaw.value if row.lock and row.lock.flaw else "",
         "ghost" if row.volume.ghost else "",
     )
-    # The words of a filter hold no blanks: none matches across two fields.
-    return printable(" ".join(fields), limit=len(fields) * NAME_LIMIT).casefold()
+    # Nothing that can be typed matches across two fields.
+    return "\x00".join(printable(field, limit=NAME_LIMIT) for field in fields).casefold()
 
 
 class Filter:
-    """Matches rows against a text; keeps the searched text of rows that stay as they were.
+    """Matches rows against a filter; keeps the searched text of rows that stay as they were.
 
-    Args:
-        text: what to look for; empty matches all.
+    Terms that cannot be meant are left out, and `problem` says why: while somebody types, the rest holds.
     """
 
     def __init__(self) -> None:
-        self.text = ""
+        self.problem = ""
+        """What is wrong with the text, one printable line; empty while nothing is."""
+        self._text = ""
+        self._query = Query("")
         self._known: dict[int, tuple[Row, str]] = {}
 
-    def apply(self, rows: Iterable[Row]) -> list[Row]:
-        """The rows that match, in the given order."""
-        words = self.text.casefold().split()
-        if not words:
+    @property
+    def text(self) -> str:
+        """What was typed."""
+        return self._text
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self._text = text
+        self._query, self.problem = understand(text)
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it asks for anything."""
+        return not self._query.everything
+
+    @property
+    def good(self) -> str:
+        """The part of the text that is in force."""
+        return self._query.text
+
+    def apply(self, rows: Iterable[Row], now: Span) -> list[Row]:
+        """The rows that match, in the given order; `now` is the time that they were judged at."""
+        query = self._query
+        if query.everything:
             self._known = {}
             return list(rows)
         known = self._known
@@ -56,9 +80,11 @@ class Filter:
         found = []
         for row in rows:
             # By identity: an unchanged row is the same object from one Snapshot to the next.
-            kept = known.get(id(row)) or (row, haystack(row))
+            kept = known.get(id(row)) or (row, haystack(row) if query.words else "")
+            if query.words and not kept[1]:
+                kept = (row, haystack(row))
             fresh[id(row)] = kept
-            if all(word in kept[1] for word in words):
+            if query.fits(row, kept[1], now):
                 found.append(row)
         self._known = fresh
         return found
@@ -78,3 +104,21 @@ def held_still(shown: Sequence[str], board: Board, sort: str, *, reverse: bool =
     kept = [board.by_key[key] for key in shown if key in board.by_key]
     new = [row for row in board.rows if row.key not in before]
     return kept + arrange(new, sort, reverse=reverse)
+
+
+def next_match(rows: Sequence[Row], key: str, wanted: Filter, board: Board | None, by: int) -> Row | None:
+    """The next row after the one called `key`, or with `by` -1 the one before, that fits; past the ends it
+    goes on at the other. Where nothing is wanted, those fit that need attention."""
+    if board is None:
+        return None
+    if wanted.narrows:
+        fit = wanted.apply(rows, board.now)
+    else:
+        fit = [row for row in rows if row.clashing or row.state is not State.HELD]
+    places = {row.key: place for place, row in enumerate(rows)}
+    here = places.get(key, -1)
+    if by > 0:
+        after = [row for row in fit if places[row.key] > here]
+        return after[0] if after else fit[0] if fit else None
+    before = [row for row in fit if places[row.key] < here]
+    return before[-1] if before else fit[-1] if fit else None

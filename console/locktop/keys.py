@@ -11,7 +11,7 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Place = Literal["app", "locks", "details", "blocked", "simulate", "events", "explain", "help"]
+Place = Literal["app", "locks", "details", "blocked", "simulate", "events", "explain", "columns", "help"]
 
 VIEWS: dict[str, str] = {"locks": "Locks", "blocked": "Blocked", "simulate": "Simulate", "events": "Events"}
 """The views behind the keys 1 to 4, and what they are called."""
@@ -70,22 +70,25 @@ def _list_keys(place: Place) -> tuple[Key, ...]:
 
 KEYS: tuple[Key, ...] = (
     # Locks
-    Key("move(1)", "j,down", "j k", "down, up (arrows too)", "MOVE", "locks"),
-    Key("move(-1)", "k,up", "k", "", "", "locks"),
-    Key("move_page(0.5)", "ctrl+d", "^d ^u", "half a page", "MOVE", "locks"),
-    Key("move_page(-0.5)", "ctrl+u", "^u", "", "", "locks"),
-    Key("move_page(1)", "pagedown,ctrl+f", "pgdn pgup", "a page", "MOVE", "locks"),
-    Key("move_page(-1)", "pageup,ctrl+b", "pgup", "", "", "locks"),
-    Key("move_to('first')", "g,home", "g G", "first, last (home, end)", "MOVE", "locks"),
-    Key("move_to('last')", "G,end", "G", "", "", "locks"),
+    *_list_keys("locks"),
+    Key("skip_columns(1)", "l,right", "h l", "columns left, right (wide)", "MOVE", "locks"),
+    Key("skip_columns(-1)", "h,left", "h", "", "", "locks"),
     Key("filter", "slash", "/", "filter as you type", "FIND", "locks", "filter", 1),
+    Key("next_match(1)", "n", "n N", "next, previous match", "FIND", "locks"),
+    Key("next_match(-1)", "N", "N", "", "", "locks"),
     Key("back", "escape", "esc", "clear filter, to the top", "FIND", "locks"),
     Key("sort", "s", "s S", "next order, reverse", "FIND", "locks", "sort", 3),
     Key("reverse", "S", "S", "", "", "locks"),
+    Key("follow", "f", "f", "follow this lock", "FIND", "locks"),
     Key("names", "v", "v", "volume ids or claims first", "VIEW", "locks", "names", 6),
     Key("details", "enter", "enter", "all about this lock", "VIEW", "locks", "details", 2),
-    Key("copy_key", "y", "y", "copy the lock's key", "VIEW", "locks", "copy key", 5),
-    Key("simulate", "a", "a", "simulate an operation", "VIEW", "locks", "simulate", 4),
+    Key("columns", "c", "c", "choose columns", "VIEW", "locks", "columns", 8),
+    Key("wide", "w", "w", "all columns, wide", "VIEW", "locks"),
+    Key("zoom", "z", "z", "more details, or more rows", "VIEW", "locks"),
+    Key("mark", "space", "space U", "mark, unmark all", "ACT", "locks", "mark", 6),
+    Key("unmark", "U", "U", "", "", "locks"),
+    Key("simulate", "a", "a", "simulate an operation", "ACT", "locks", "simulate", 4),
+    Key("copy_key", "y", "y", "copy the lock's key", "ACT", "locks", "copy key", 5),
     # Everywhere
     *(
         Key(f"show_view('{view}')", str(at), str(at), f"the view {title}", "", "app")
@@ -188,6 +191,12 @@ KEYS: tuple[Key, ...] = (
     Key("simulate", "a", "a", "simulate an operation", "VIEW", "explain", "simulate", 6),
     Key("copy_report", "y", "y", "copy the report", "VIEW", "explain", "copy", 5),
     Key("back", "escape", "esc", "back", "VIEW", "explain", "back", 1),
+    # Columns
+    Key("move(1)", "j,down", "j k", "down, up", "", "columns"),
+    Key("move(-1)", "k,up", "k", "", "", "columns"),
+    Key("toggle_column", "space", "space", "show, hide", "", "columns", "show, hide", 1),
+    Key("usual", "u", "u", "as they were", "", "columns", "the usual ones", 2),
+    Key("back", "escape,enter,c", "esc", "close", "", "columns", "close", 0),
     # Help
     Key("back", "escape,question_mark,f1,enter", "esc", "close", "", "help", "close", 0),
     Key("app.quit", "q", "q", "", "", "help"),

@@ -38,6 +38,30 @@ class DetailsRequested(Message):
         self.key = key
 
 
+class SortRequested(Message):
+    """A person wants the rows ordered by a column."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__()
+        self.column = column
+
+
+class ColumnsChosen(Message):
+    """A person chose which columns there are; `hidden` are those that they do not want."""
+
+    def __init__(self, hidden: frozenset[str]) -> None:
+        super().__init__()
+        self.hidden = hidden
+
+
+class ColumnToggled(Message):
+    """A person clicked on the line of a column."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__()
+        self.column = column
+
+
 class FilterChanged(Message):
     """A person typed into the filter."""
 

@@ -8,8 +8,9 @@ countdown that reaches zero makes a row doubtful (`state_now`).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backuplock.clock import SECOND, Span
@@ -62,7 +63,8 @@ class Board:
     `now` is the store's time that the rows were judged at. `counts` is the number of rows by state,
     `locked` the number of volumes with at least one lock, `ghosts` of those with nothing else, `unread` of
     those that could not be read. `clashing` counts locks that failed to exclude each other. `owners` tells
-    whether any lock names its owner, `claims` whether any volume has a name people know.
+    whether any lock names its owner, `claims` whether any volume has a name people know. `written` is when
+    the locks that lived were refreshed last, by state, the oldest first.
     """
 
     snapshot: Snapshot
@@ -76,7 +78,17 @@ class Board:
     owners: bool
     claims: bool
     by_key: Mapping[str, Row] = field(repr=False, compare=False)
+    written: Mapping[State, Sequence[int]] = field(repr=False, compare=False)
     signatures: Mapping[str, _Signature] = field(repr=False, compare=False)
+
+    def counts_at(self, now: Span, timing: Timing = LONGHORN) -> Counter[State]:
+        """The number of rows by the state that they are shown in at `now`, as `state_now` tells it."""
+        found = Counter(self.counts)
+        for state_, times in self.written.items():
+            over = bisect_left(times, now.middle - timing.duration_ns)
+            found[state_] -= over
+            found[State.UNSURE] += over
+        return found
 
     def of_volume(self, row: Row) -> list[Row]:
         """The rows of the same volume, in the order in which the store ranks them, without place last."""
@@ -112,8 +124,20 @@ def board_of(snapshot: Snapshot, previous: Board | None = None, timing: Timing =
         owners=any(row.lock and row.lock.record and row.lock.record.owner for row in rows),
         claims=any(row.claim for row in rows),
         by_key={row.key: row for row in rows},
+        written=_written(rows),
         signatures=signatures,
     )
+
+
+_DOUBTED = (State.HELD, State.LATE, State.WAITING)
+
+
+def _written(rows: Iterable[Row]) -> dict[State, list[int]]:
+    found: dict[State, list[int]] = {state_: [] for state_ in _DOUBTED}
+    for row in rows:
+        if row.state in found and row.lock is not None and row.lock.modified_ns is not None:
+            found[row.state].append(row.lock.modified_ns)
+    return {state_: sorted(times) for state_, times in found.items()}
 
 
 def state_now(row: Row, now: Span, timing: Timing = LONGHORN) -> State:
@@ -122,7 +146,7 @@ def state_now(row: Row, now: Span, timing: Timing = LONGHORN) -> State:
     What lived when it was read and would have ended by now is in doubt, not dead: nobody has looked since.
     """
     modified = row.lock.modified_ns if row.lock else None
-    if modified is None or row.state not in (State.HELD, State.LATE, State.WAITING):
+    if modified is None or row.state not in _DOUBTED:
         return row.state
     return State.UNSURE if now.middle - modified > timing.duration_ns else row.state
 

@@ -53,7 +53,7 @@ class BlockedScreen(View):
         yield KeyList(glyphs)
         yield TitleRule(glyphs, id="more-title")
         yield Scroller(glyphs, id="more")
-        yield FilterBar()
+        yield FilterBar(glyphs)
 
     def on_mount(self) -> None:
         """Only the list is moved in."""
@@ -83,9 +83,9 @@ class BlockedScreen(View):
 
     def _show_lines(self) -> None:
         lines = [block for block in self._lines if block.waiting] if self._only else self._lines
-        if self._filter.text:
+        if self._filter.narrows and self._list is not None:
             rows = {id(row): row for block in lines for row in block.rows}
-            matching = {row.key for row in self._filter.apply(rows.values())}
+            matching = {row.key for row in self._filter.apply(rows.values(), self._list.board.now)}
             lines = [block for block in lines if any(row.key in matching for row in block.rows)]
         self._visible = {block.key: block for block in lines}
         self.query_one(KeyList).show(list(self._visible), self._heading, self._paint)
@@ -262,6 +262,7 @@ class BlockedScreen(View):
 
     def _set_filter(self, text: str) -> None:
         self._filter.text = text
+        self.query_one(FilterBar).say(self._filter.problem)
         self._show_lines()
         self.show_status(self.locktop.status)
 

@@ -54,7 +54,7 @@ class EventsScreen(View):
         yield TitleRule(glyphs)
         yield KeyList(glyphs)
         yield TitleRule(glyphs, id="legend")
-        yield FilterBar()
+        yield FilterBar(glyphs, columns=False)
 
     # -- status -> widgets
 

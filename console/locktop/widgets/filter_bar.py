@@ -4,22 +4,37 @@ from __future__ import annotations
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label
 
+from locktop.format import Glyphs
 from locktop.messages import FilterChanged, FilterClosed
+from locktop.query import advise, complete
+from locktop.widgets.bars import Bar
 
 
-class FilterBar(Horizontal):
-    """`/` and a text field. Hidden while closed, when the field has no focus either."""
+class FilterBar(Vertical):
+    """`/` and a text field, and under it what is wrong with a filter, or may come next. Hidden while closed,
+    when the field has no focus either.
+
+    Args:
+        columns: whether names of columns are completed by tab, and their values told.
+    """
 
     can_focus = False
 
+    def __init__(self, glyphs: Glyphs, *, columns: bool = True) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._columns = columns
+
     def compose(self) -> ComposeResult:
-        """The prompt and the field."""
-        yield Label("/", markup=False)
-        yield Input(compact=True, select_on_focus=False, id="filter")
-        yield Label("enter keeps it, esc clears it", markup=False, id="filter-hint")
+        """The prompt and the field, and a line for what there is to say."""
+        with Horizontal():
+            yield Label("/", markup=False)
+            yield Input(compact=True, select_on_focus=False, id="filter")
+            yield Label("enter keeps it, esc clears it", markup=False, id="filter-hint")
+        yield Bar(self._glyphs, id="filter-says")
 
     def open(self) -> None:
         """Show the field and type into it."""
@@ -31,7 +46,15 @@ class FilterBar(Horizontal):
     def clear(self) -> None:
         """Empty and hide the field."""
         self.query_one(Input).value = ""
+        self.say("")
         self.remove_class("-open")
+
+    def say(self, problem: str) -> None:
+        """What is wrong with the filter; while nothing is, what may come next."""
+        advice = advise(self.query_one(Input).value) if self._columns else ""
+        self.set_class(bool(problem or advice), "-says")
+        mark = (f" {self._glyphs.warn} ", "alert") if problem else ("   ", "text")
+        self.query_one("#filter-says", Bar).show([mark, (problem or advice, "alert" if problem else "dim")])
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Say so with every character."""
@@ -45,8 +68,15 @@ class FilterBar(Horizontal):
         self.post_message(FilterClosed(keep=bool(event.value)))
 
     def on_key(self, event: events.Key) -> None:
-        """Escape drops the filter."""
+        """Escape drops the filter, tab completes it."""
         if event.key == "escape":
             event.stop()
             self.clear()
             self.post_message(FilterClosed(keep=False))
+        elif event.key == "tab":
+            event.stop()
+            event.prevent_default()
+            field = self.query_one(Input)
+            if self._columns and field.cursor_position == len(field.value):
+                field.value = complete(field.value)
+                field.cursor_position = len(field.value)

@@ -7,6 +7,7 @@ thousand rows cost as much as thirty. Textual's own DataTable keeps cells and an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.style import Style
@@ -16,11 +17,13 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from backuplock.clock import Span
-from locktop.columns import Ctx, Layout, fit_columns, heading, natural_widths, row_parts
+from locktop.columns import GAP, MARGIN, Ctx, Layout, heading, row_parts
 from locktop.format import Glyphs, Line
-from locktop.messages import CursorMoved, DetailsRequested, TableScrolled
+from locktop.messages import CursorMoved, DetailsRequested, SortRequested, TableScrolled
 from locktop.rows import Row
+from locktop.status import Status
 from locktop.widgets.painted import Painted, cut, width_of, wrap
+from locktop.widths import Wish, lay_out, most_skipped, natural_widths
 
 
 class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
@@ -38,7 +41,8 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
         self._chosen = False
         self._ctx = Ctx(glyphs, Span(0, 0))
         self._wanted: dict[str, int] = {}
-        self._hidden: frozenset[str] = frozenset()
+        self._wish = Wish()
+        self._marked: frozenset[str] = frozenset()
         self._layout: tuple[int, Layout] = (-1, ())
         self._sort = ("attention", False)
         self._outdated = False
@@ -46,20 +50,15 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
 
     # -- what it is told
 
-    def show(self, rows: Sequence[Row], *, hidden: frozenset[str], instead: list[Line]) -> None:
-        """Show these rows in this order. The cursor stays on its lock, and that on its line of the screen;
-        if the lock is gone, the cursor stays where it was.
-
-        Args:
-            hidden: columns that have nothing to show.
-            instead: lines to show in place of rows if there are none.
-        """
+    def show(self, rows: Sequence[Row], instead: list[Line]) -> None:
+        """Show these rows in this order, or if there are none the lines `instead`. The cursor stays on its
+        lock, and that on its line of the screen; if the lock is gone, the cursor stays where it was."""
         before = self._position()
         line = before - self.scroll_offset.y
         was_visible = 0 <= line < self.page_rows
         self._rows, self._instead = rows, instead
         self._index = {row.key: place for place, row in enumerate(rows)}
-        self._wanted, self._hidden = natural_widths(rows), hidden
+        self._wanted = natural_widths(rows)
         self._layout = (-1, ())
         self._settle_cursor(before)
         self.virtual_size = Size(self.size.width, len(rows) + 1)
@@ -68,16 +67,30 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
         self._clamp_scroll()
         self.refresh()
 
-    def tick(self, now: Span, *, outdated: bool) -> None:
+    def tick(self, status: Status) -> None:
         """Time has passed: the countdowns move, nothing else does."""
-        self._ctx = Ctx(self._glyphs, now, self._ctx.claims_first)
-        self._outdated = outdated
+        self._ctx = Ctx(self._glyphs, status.now, self._ctx.claims_first, status.board, status.tracks)
+        self._outdated = status.outdated
         self.refresh()
 
     def show_names(self, *, claims_first: bool) -> None:
         """Volume ids first, or the names people know."""
-        self._ctx = Ctx(self._glyphs, self._ctx.now, claims_first)
+        self._ctx = replace(self._ctx, claims_first=claims_first)
         self._layout = (-1, ())
+        self.refresh()
+
+    def show_columns(self, wish: Wish) -> None:
+        """Other columns; no more of them go out of sight at the left than must for the last to be seen."""
+        if wish.wide:
+            most = most_skipped(self._room, self._wanted, wish)
+            wish = replace(wish, skipped=min(max(0, wish.skipped), most))
+        if wish != self._wish:
+            self._wish, self._layout = wish, (-1, ())
+            self.refresh()
+
+    def show_marks(self, marked: frozenset[str]) -> None:
+        """Which rows are marked, by key."""
+        self._marked = marked
         self.refresh()
 
     def mark_sort(self, sort: str, *, reverse: bool) -> None:
@@ -101,6 +114,16 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
     def claims_first(self) -> bool:
         """Whether names people know stand in place of volume ids."""
         return self._ctx.claims_first
+
+    @property
+    def wish(self) -> Wish:
+        """The columns that are wanted, and which of them are out of sight."""
+        return self._wish
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns in sight, by id."""
+        return [column.id for column, _ in self._columns(self._room)]
 
     @property
     def page_rows(self) -> int:
@@ -142,6 +165,13 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
             self.scroll_to(y=place - self.page_rows + 1, animate=False, immediate=True, force=True)
         self.refresh()
 
+    def seek(self, key: str) -> bool:
+        """Put the cursor on a key and bring it into view; whether it is there."""
+        place = self._index.get(key)
+        if place is not None:
+            self.move_to(place)
+        return place is not None
+
     def move_to_last(self) -> None:
         """Put the cursor on the last row."""
         self.move_to(len(self._rows))
@@ -179,7 +209,7 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         """Line 0 is the headings, the others are rows from the scroll offset on."""
         # The last cell stays free beside a scrollbar.
-        width = self.scrollable_content_region.width
+        width = self._room
         if not self._rows:
             return self._paint_instead(y, width)
         if y == 0:
@@ -190,7 +220,7 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
             return self.paint([], width)
         row = self._rows[place]
         cursor = row.key == self._cursor
-        parts = row_parts(row, self._columns(width), self._ctx, cursor=cursor)
+        parts = row_parts(row, self._columns(width), self._ctx, cursor=cursor, marked=row.key in self._marked)
         if self._outdated:
             parts = [(text, "dim") for text, _ in parts]
         base: Style | None = None
@@ -206,9 +236,13 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
         shown = cut(lines[at], width, self._glyphs.ellipsis)
         return self.paint([(" " * ((width - width_of(shown)) // 2), "text"), *shown], width)
 
+    @property
+    def _room(self) -> int:
+        return self.scrollable_content_region.width
+
     def _columns(self, width: int) -> Layout:
         if self._layout[0] != width:
-            self._layout = (width, fit_columns(width - 1, self._wanted, self._hidden))
+            self._layout = (width, lay_out(width - 1, self._wanted, self._wish))
         return self._layout[1]
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -229,10 +263,18 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
         self.post_message(TableScrolled())
 
     def on_click(self, event: events.Click) -> None:
-        """A click selects, a double click opens."""
+        """A click selects, a double click opens; on a heading it orders by that column."""
         place = self.scroll_offset.y + event.y - 1
+        if event.y < 1 and self._rows:
+            self._order_by(event.x - MARGIN)
         if event.y < 1 or place >= len(self._rows):
             return
         self.move_to(place)
         if event.chain == 2:
             self.post_message(DetailsRequested(self._rows[place].key))
+
+    def _order_by(self, x: int) -> None:
+        for column, width in self._columns(self._room):
+            if 0 <= x < width:
+                self.post_message(SortRequested(column.id))
+            x -= width + GAP

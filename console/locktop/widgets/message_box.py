@@ -28,13 +28,15 @@ class MessageBox(TextArea):
         self._put = "\n".join(printable(line) for line in lines)[:SHOWN_CHARACTERS]
         self.load_text(self._put)
 
-    async def _on_paste(self, event: events.Paste) -> None:
+    async def on_paste(self, event: events.Paste) -> None:
+        """What is pasted is given at once."""
         event.stop()
         event.prevent_default()
         self.put(event.text)
         self.post_message(MessageGiven(event.text, done=True))
 
-    async def _on_key(self, event: events.Key) -> None:
+    async def on_key(self, event: events.Key) -> None:
+        """Enter gives what is typed."""
         # Textual calls the handlers of the base classes too, unless that is prevented.
         if event.key == "enter":
             event.stop()
