@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backuplock.clock import Span
+from backuplock.clock import SECOND, Span
 from backuplock.model import LockFile, Operation
 from backuplock.rivals import Named
 from backuplock.rules import State, Verdict, judge_as_longhorn, verdict
@@ -168,14 +168,19 @@ def _state(row: Row, lock: LockFile, view: View) -> list[Part]:
     left = ttl_ns(lock, view.now)
     if left is None or lock.modified_ns is None:
         return [*shown, ("its time is unknown", "text")]
-    since = age(view.now.middle - lock.modified_ns)
     if state is State.STALE:
         return [*shown, (f"ended {countdown(-left)} ago, last refresh {_when(lock, view)}", "text")]
     if state is State.UNSURE:
         return [*shown, (f"{_doubt(row, view)}; last refresh {_when(lock, view)}", "text")]
     if state is State.WAITING:
-        return [*shown, (f"asked {since} ago, {_lapse(left)}", "text")]
-    return [*shown, (f"refreshed {since} ago, {_lapse(left)} unless refreshed", "text")]
+        return [*shown, (f"{_dated('asked', lock.modified_ns, view)}, {_lapse(left)}", "text")]
+    since = _dated("refreshed", lock.modified_ns, view)
+    return [*shown, (f"{since}, {_lapse(left)} unless refreshed", "text")]
+
+
+def _dated(done: str, modified_ns: int, view: View) -> str:
+    gone = view.now.middle - modified_ns
+    return f"{done} {age(gone)} ago" if gone > -SECOND else f"dated {age(-gone)} in the future"
 
 
 def _brief(row: Row, lock: LockFile, view: View) -> list[Part]:

@@ -95,7 +95,9 @@ def liveness(
     if late:
         missed = max(1, (store_now.middle - lock.modified_ns - timing.slack_ns) // timing.refresh_ns)
         return Liveness(Life.LATE, (f"missed {missed} refresh{'es' if missed > 1 else ''}", *seen), witnesses)
-    return Liveness(Life.LIVE, (f"written {age} ago", *seen), witnesses)
+    ahead = lock.modified_ns - store_now.middle
+    dated = f"dated {elapsed(ahead)} in the future" if ahead >= SECOND else f"written {age} ago"
+    return Liveness(Life.LIVE, (dated, *seen), witnesses)
 
 
 def _seen(track: Track | None, mono_now_ns: int) -> tuple[str, ...]:

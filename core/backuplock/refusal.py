@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backuplock import layout
-from backuplock.clock import seconds
+from backuplock.clock import SECOND, seconds
 from backuplock.errors import AcquireFailed, Contended, LockError
 from backuplock.model import LockType, Owner
 from backuplock.protocol import Blocker, Outcome, Result, Terms
@@ -82,8 +82,16 @@ def describe_blocker(blocker: Blocker) -> str:
     kind = kinds.get(blocker.type, f"type {blocker.type}")
     name = blocker.key.rpartition("/")[2].removesuffix(layout.LOCK_SUFFIX)
     state = "" if blocker.acquired is None else ", held" if blocker.acquired else ", waiting"
-    age = "" if blocker.age is None else f", refreshed {seconds(blocker.age):.0f} s ago"
-    return f"{printable(name, limit=80)} ({kind}{state}{age}{_holder(blocker.owner)})"
+    return f"{printable(name, limit=80)} ({kind}{state}{_age(blocker.age)}{_holder(blocker.owner)})"
+
+
+def _age(age: int | None) -> str:
+    if age is None:
+        return ""
+    # Ages are lower bounds: a little less than nothing is a lock that was written just now.
+    if age < -10 * SECOND:
+        return f", dated {-seconds(age):,.0f} s in the future"
+    return f", refreshed {max(0.0, seconds(age)):.0f} s ago"
 
 
 def _holder(owner: Owner | None) -> str:
