@@ -287,6 +287,27 @@ def test_hostile_names_and_bodies_in_the_table(hostile: Board, width: int | None
     assert table.summary(hostile).isprintable()
 
 
+@pytest.mark.parametrize("width", [80, 120, 160, 400])
+def test_long_names_are_cut_in_their_middle_on_a_terminal_only(desk: Desk, width: int) -> None:
+    volume, stem = "pvc-" + "x" * 240, "lock-" + "y" * 239
+    desk.put(Lock(volume, stem))
+    desk.put(Lock("pvc-short", "lock-0123456789abcdef"))
+    desk.volume(Volume(volume, "shop", "z" * 240))
+    board = desk.board()
+    lines = table.lines(board, width=width)
+    assert all(line.cell_len <= width for line in lines)
+    cut = next(line.plain for line in lines if "pvc-x" in line.plain)
+    assert re.search(r"pvc-x+…x+ ", cut)
+    if width >= 120:
+        # One long name does not cost the others their column.
+        assert re.search(r"lock-y+…y+$", cut.rstrip())
+        assert "lock-0123456789abcdef" in "".join(line.plain for line in lines)
+    whole = next(line.plain for line in table.lines(board) if "pvc-x" in line.plain)
+    assert volume in whole
+    assert f"shop/{'z' * 240}" in whole
+    assert stem in whole
+
+
 def test_hostile_names_and_bodies_in_csv(hostile: Board) -> None:
     text = csv_.text(hostile, everything=True)
     assert harmless(text.replace("\r\n", "\n"))

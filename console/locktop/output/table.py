@@ -36,27 +36,31 @@ _STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column: `rank` says when it is given up for want of width (the highest first, 0 never), `elastic`
-    that it may be shortened in its middle."""
+    """A column: `rank` says when it is given up for want of width (the highest first, 0 never), `least` to
+    how many cells it may be shortened in its middle; 0: not at all."""
 
     title: str
     rank: int
     right: bool = False
-    elastic: bool = False
+    least: int = 0
+
+    @property
+    def elastic(self) -> bool:
+        return self.least > 0
 
 
 _COLUMNS = (
     _Column("STATE", 0),
-    _Column("VOLUME", 0, elastic=True),
-    _Column("CLAIM", 4, elastic=True),
+    _Column("VOLUME", 0, least=12),
+    _Column("CLAIM", 4, least=12),
     _Column("TYPE", 2),
     _Column("TTL", 1, right=True),
     _Column("AGE", 5, right=True),
-    _Column("BLOCKS", 3, elastic=True),
+    _Column("BLOCKS", 3, least=12),
     _Column("OWNER", 6),
-    _Column("LOCK", 7),
+    # The names that Longhorn gives stay whole.
+    _Column("LOCK", 7, least=21),
 )
-_LEAST_ELASTIC = 12
 _GAP = "  "
 
 
@@ -164,7 +168,7 @@ def _fit(shown: list[int], widths: list[int], width: int) -> tuple[list[int], li
     """Give up columns, then shorten elastic ones, until a line fits."""
 
     def least(at: int) -> int:
-        return min(widths[at], _LEAST_ELASTIC if _COLUMNS[at].elastic else widths[at])
+        return min(widths[at], _COLUMNS[at].least or widths[at])
 
     def total(cells: list[int]) -> int:
         return sum(cells) + len(_GAP) * (len(cells) - 1)
