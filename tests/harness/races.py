@@ -1,8 +1,14 @@
-"""Races of opposite pairs, many volumes at once, judged by a referee."""
+"""Races of opposite pairs, many volumes at once, judged by a referee.
+
+    PYTHONPATH=core:tests python -m harness.races --target rclone --pairs 300 --original
+
+runs many of them between two processes, see `harness.race_run`.
+"""
 
 from __future__ import annotations
 
 import random
+import sys
 import threading
 import time
 from collections import Counter
@@ -116,3 +122,9 @@ class Race:
             thread.join()
         self.counts.update(results)
         self.counts["pairs with a winner"] += any(result.endswith("held") for result in results)
+
+
+if __name__ == "__main__":
+    from harness.race_run import main
+
+    sys.exit(main())
