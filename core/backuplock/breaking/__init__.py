@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from backuplock.breaking.audit import Audit, AuditEntry, Verified
 from backuplock.breaking.audit_file import audit_path
+from backuplock.breaking.bulk import MOST, Result, execute_all
 from backuplock.breaking.checks import Check, preconditions
 from backuplock.breaking.cleanup import CleanupPlan, Done, Item, Kind, Report, clean_up, plan_cleanup
 from backuplock.breaking.errors import AuditError, Because, BreakError, Failed, Refused
@@ -32,6 +33,7 @@ from backuplock.breaking.vigil import Fate, Vigil, follow, record_fate, vigil_of
 from backuplock.breaking.writer import Step, Who, Writer, who_here
 
 __all__ = [
+    "MOST",
     "Audit",
     "AuditEntry",
     "AuditError",
@@ -52,6 +54,7 @@ __all__ = [
     "Plan",
     "Refused",
     "Report",
+    "Result",
     "Stage",
     "Step",
     "Token",
@@ -66,6 +69,7 @@ __all__ = [
     "clean_up",
     "copies",
     "execute",
+    "execute_all",
     "finish",
     "follow",
     "make_plan",

@@ -44,8 +44,11 @@ def _copy(one: Listed, kept: Kept | None, why: str) -> Copy:
     return Copy(one.id, kept, "undone" in one.marks, one.open, until, why)
 
 
-def purge(writer: Writer, entry: str = "") -> tuple[str, ...]:
+def purge(writer: Writer, entry: str = "", *, older_ns: int = RETENTION_NS) -> tuple[str, ...]:
     """Remove one copy, or all whose 30 days are over; their ids. One whose transaction is open stays.
+
+    Args:
+        older_ns: age from which they go, instead of 30 days.
 
     Raises:
         Refused: the one that was named is not there, or is open.
@@ -60,14 +63,16 @@ def purge(writer: Writer, entry: str = "") -> tuple[str, ...]:
         if chosen[0].open:
             raise Refused(f"{entry} did not end, finish or undo it first", because=Because.NOT_NOW)
     else:
-        now = writer.clock.wall_ns()
-        chosen = [
-            one for one in everything if not one.open and one.until_ns is not None and one.until_ns < now
-        ]
+        chosen = [one for one in everything if is_old(one, writer.clock.wall_ns(), older_ns)]
     for one in chosen:
         _purge(writer, one)
     _drop_marks(writer)
     return tuple(one.id for one in chosen)
+
+
+def is_old(one: Copy, now_ns: int, older_ns: int = RETENTION_NS) -> bool:
+    """Whether a copy goes when all of that age are removed; `now_ns` is the local wall clock."""
+    return not one.open and one.kept is not None and one.kept.broken_wall_ns + older_ns < now_ns
 
 
 def _purge(writer: Writer, one: Copy) -> None:

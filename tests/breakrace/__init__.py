@@ -1,0 +1,1 @@
+"""Breaks against holders that refresh, in any number of rounds."""
