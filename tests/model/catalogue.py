@@ -28,7 +28,7 @@ ALL = REQUESTS | PEOPLE | {"empty", "stale"}
 CURABLE = ALL - {"stale"}
 """Two stale listings are more than any of our rules can bear, see "two stale listings"."""
 MOST_STATES = 8_000_000
-"""Where a search with three faults is cut short: it takes about 2 GB then, and a quarter of an hour."""
+"""Where a search with three faults is cut short: after some 1 GB and a quarter of an hour."""
 
 
 @dataclass(frozen=True)
