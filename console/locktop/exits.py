@@ -41,7 +41,7 @@ class ExitCode(enum.IntEnum):
     DENIED = 5, "credentials or permissions do not suffice"
     MISSING = 6, "there is no such bucket, folder, mount or backupstore"
     INTERNAL = 70, "an error in locktop itself; LOCKTOP_DEBUG=1 shows where"
-    SYSTEM = 71, "this system refused a process that locktop needs"
+    SYSTEM = 71, "this system refused what locktop needs: a process, or its audit trail"
     LOST = 75, "the lock was lost while it was needed, and the command under it was ended"
     NOT_EXECUTABLE = 126, "the command to run is no program that can be executed"
     NOT_FOUND = 127, "there is no such command to run"

@@ -103,14 +103,19 @@ def lock_named(locks: Sequence[LockFile], name: str, flag: str) -> str:
     Raises:
         Usage: none or several do; names them.
     """
-    stem = name.rpartition("/")[2].removesuffix(".lck")
-    fitting = [lock for lock in locks if lock.stem == stem] or [lock for lock in locks if stem in lock.stem]
+    fitting = locks_named(locks, name)
     if len(fitting) == 1:
         return fitting[0].key
     shown = printable(name, limit=60)
     among = ", ".join(printable(lock.stem, limit=60) for lock in (fitting or locks)[:5]) or "none"
     what = "fits several locks" if fitting else "is no lock of this volume"
     raise Usage(f"{flag}: {shown!r} {what}", advice=f"there are: {among}")
+
+
+def locks_named(locks: Sequence[LockFile], name: str) -> list[LockFile]:
+    """The locks that a name means: the one that is called so, else those whose names contain it."""
+    stem = name.rpartition("/")[2].removesuffix(".lck")
+    return [lock for lock in locks if lock.stem == stem] or [lock for lock in locks if stem in lock.stem]
 
 
 def play(view: VolumeView, now: Span, wish: Wish, operation: Operation, terms: Terms | None = None) -> Played:

@@ -6,12 +6,11 @@ Everything but the lock's periods is the real thing, in a process of its own.
 from __future__ import annotations
 
 import functools
-import importlib
 import sys
 
 from backuplock.clock import SECOND
 from backuplock.rules import Timing
-from locktop import cli
+from locktop import cli, subcommands
 
 
 def timing(lease_s: float) -> Timing:
@@ -21,6 +20,6 @@ def timing(lease_s: float) -> Timing:
 
 if __name__ == "__main__":
     lease_s = float(sys.argv.pop(1))
-    command = importlib.import_module(f"locktop.subcommands.{sys.argv[1]}")
+    command = subcommands.load(sys.argv[1])
     vars(command)["run"] = functools.partial(command.run, timing=timing(lease_s))
     sys.exit(cli.main())

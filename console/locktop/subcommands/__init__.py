@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import keyword
 from typing import Protocol, cast
 
 COMMANDS: dict[str, str] = {
@@ -21,6 +22,10 @@ COMMANDS: dict[str, str] = {
     "replay": "a recording in the console, as events, or as the table at an instant",
     "run": "run a command while holding a volume's lock",
     "hold": "hold a volume's lock by hand, for maintenance",
+    "break": "remove one lock safely: plan, confirm, keep a copy, watch whether it stays away",
+    "undo": "list broken locks, put one back, end an act that was interrupted",
+    "cleanup": "find what is left over in a whole store, and remove it, each with a copy",
+    "audit": "the trail of what was broken here, by whom and why; verify and export it",
     "doctor": "what a store gives and lacks for locks: permissions, clocks, conditions, mounts",
     "demo": "show the console on a store of its own, with clients at work",
 }
@@ -40,5 +45,6 @@ class Command(Protocol):
 
 
 def load(name: str) -> Command:
-    """The module of a command."""
-    return cast("Command", importlib.import_module(f"locktop.subcommands.{name}"))
+    """The module of a command; of one whose name is a word of Python's, with an underscore after it."""
+    module = f"{name}_" if keyword.iskeyword(name) else name
+    return cast("Command", importlib.import_module(f"locktop.subcommands.{module}"))
