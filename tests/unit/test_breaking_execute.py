@@ -20,6 +20,7 @@ from backuplock.breaking import (
     Token,
     Writer,
     execute,
+    finish,
     make_plan,
     unfinished,
 )
@@ -256,6 +257,32 @@ def test_without_an_audit_trail_nothing_is_done(scene: Scene) -> None:
         execute(scene.writer(), order)
     assert body_of(scene, lock) == lock.content
     assert scene.names(QUARANTINE) == []
+
+
+def test_a_trail_that_fails_after_the_removal_leaves_a_transaction_to_finish(scene: Scene) -> None:
+    lock = scene.lock()
+    order = scene.plan(lock).order
+    with pytest.raises(Failed, match="was broken, and the audit trail does not say so") as failed:
+        execute(scene.writer(told=at(Step.MARKED, scene.audit.close)), order)
+    assert not failed.value.settled
+    scene.audit = Audit.open(scene.audit.path)
+    (one,) = unfinished(scene.store, scene.audit, scene.clock.wall_ns())
+    assert finish(scene.writer(), one.id) is not None
+    assert scene.outcomes() == ["broken"]
+
+
+def test_a_trail_that_fails_hides_no_refusal(scene: Scene) -> None:
+    lock = scene.lock()
+    order = scene.plan(lock).order
+
+    def told(step: Step) -> None:
+        if step is Step.COPIED:
+            scene.refresh(lock)
+            scene.audit.close()
+
+    with pytest.raises(Failed, match=r"it was refreshed .*; nor does the audit trail say so"):
+        execute(scene.writer(told=told), order)
+    assert body_of(scene, lock) == lock.content
 
 
 def test_the_audit_trail_has_all_that_is_to_be_known(scene: Scene) -> None:

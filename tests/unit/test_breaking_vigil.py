@@ -113,6 +113,13 @@ def test_a_stale_listing_of_what_was_removed_is_no_return_and_no_absence(story: 
     assert (vigil.fate, vigil.seen_mono_ns) == (Fate.WATCHING, None)
 
 
+def test_a_store_that_never_shows_the_place_ends_the_watch_unseen(story: Story) -> None:
+    story.store.plant(story.lock.key, story.lock.content, story.broken.token.modified_ns)
+    assert story.watch(76).fate is Fate.WATCHING
+    assert story.watch(60).fate is Fate.UNSEEN
+    assert "could not be seen" in story.vigil.words
+
+
 def test_what_cannot_be_read_proves_nothing(story: Story) -> None:
     story.watch(70)
     whole = story.after(20)

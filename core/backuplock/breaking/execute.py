@@ -11,7 +11,7 @@ import base64
 from dataclasses import dataclass
 
 from backuplock.breaking import quarantine
-from backuplock.breaking.errors import Because, Failed, Refused
+from backuplock.breaking.errors import AuditError, Because, Failed, Refused
 from backuplock.breaking.plan import Order
 from backuplock.breaking.quarantine import Kept
 from backuplock.breaking.removal import Removal, remove
@@ -59,6 +59,7 @@ def execute(writer: Writer, order: Order, *, reason: str = "", allow_live: bool 
         Refused: it was not done; `because` says why.
         Failed: the store or the audit trail failed; `settled` says whether the lock surely is as it was.
         AuditError: the audit trail does not take the entry before; nothing was done.
+        StoreError: the store could not be read; nothing was done.
     """
     if order.unfit:
         raise Refused(f"{order.token.shown} is not broken, {order.unfit}", because=Because.UNFIT)
@@ -165,18 +166,18 @@ def carry_out(writer: Writer, kept: Kept) -> Broken:
     except BackupLockError as error:
         withdraw(writer, kept.id)
         why = f"no copy of {kept.token.shown} could be kept, so it was not broken: {error.what}"
-        raise _failure(writer, kept, why, error, settled=True) from error
+        raise _failure(writer, kept, why, error) from error
     writer.told(Step.COPIED)
     try:
         removal = remove(writer, kept, checked)
     except Refused as refused:
         withdraw(writer, kept.id)
-        record(writer, kept, "refused", refused.what)
+        _record_end(writer, kept, "refused", refused.what)
         raise
     except Failed as failed:
         if failed.settled:
             withdraw(writer, kept.id)
-        record(writer, kept, "failed" if failed.settled else "unknown", failed.what)
+        _record_end(writer, kept, "failed" if failed.settled else "unknown", failed.what)
         raise
     writer.told(Step.VERIFIED)
     return conclude(writer, kept, removal)
@@ -191,7 +192,11 @@ def conclude(writer: Writer, kept: Kept, removal: Removal, outcome: str = "broke
         notes.append(f"the quarantine does not say that it is done: {error.what}")
     writer.told(Step.MARKED)
     detail = "; ".join((*(("it was back at once",) if removal.back else ()), *notes))
-    record(writer, kept, outcome, detail, window_ns=removal.window_ns)
+    try:
+        record(writer, kept, outcome, detail, window_ns=removal.window_ns)
+    except AuditError as error:
+        what = f"{kept.token.shown} was broken, and the audit trail does not say so: {error.what}"
+        raise Failed(what, settled=False, entry=kept.id, advice=f"finish it: {kept.id}") from error
     writer.told(Step.RECORDED)
     return Broken(kept.id, kept.token, removal.removed_mono_ns, removal.window_ns, removal.back, tuple(notes))
 
@@ -220,6 +225,15 @@ def record(writer: Writer, kept: Kept, outcome: str, detail: str, *, window_ns: 
     writer.audit.append("break", "after", kept.id, writer.clock.wall_ns(), fields)
 
 
-def _failure(writer: Writer, kept: Kept, why: str, error: BackupLockError, *, settled: bool) -> Failed:
-    record(writer, kept, "failed" if settled else "unknown", why)
-    return Failed(why, settled=settled, entry=kept.id, advice=error.advice)
+def _record_end(writer: Writer, kept: Kept, outcome: str, what: str) -> None:
+    """Write the entry after an act that did not come to its end; that this fails, too, must not hide why."""
+    try:
+        record(writer, kept, outcome, what)
+    except AuditError as error:
+        what = f"{what}; nor does the audit trail say so: {error.what}"
+        raise Failed(what, settled=outcome != "unknown", entry=kept.id) from error
+
+
+def _failure(writer: Writer, kept: Kept, why: str, error: BackupLockError) -> Failed:
+    _record_end(writer, kept, "failed", why)
+    return Failed(why, settled=True, entry=kept.id, advice=error.advice)

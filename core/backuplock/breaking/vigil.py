@@ -24,6 +24,8 @@ from backuplock.text import printable
 from backuplock.watch import RETURN_NS
 
 LOOK_EVERY_NS = 2 * SECOND
+PATIENCE_NS = 60 * SECOND
+"""For how long after its end a watch waits for a look that shows the place, not what caches kept of it."""
 
 
 class Fate(enum.StrEnum):
@@ -94,6 +96,8 @@ class Vigil:
         watched = replace(self, seen_mono_ns=seen, by=self.by or self._successor(snapshot))
         if seen is not None and seen >= self.until_mono_ns:
             return replace(watched, fate=Fate.REPLACED if watched.by else Fate.GONE, at_mono_ns=now)
+        if snapshot.began_mono_ns >= self.until_mono_ns + PATIENCE_NS:
+            return watched.give_up(now)
         return watched
 
     def give_up(self, mono_now_ns: int) -> Vigil:
@@ -170,14 +174,13 @@ def follow(
         stop: ends the watch where it stands.
     """
     clock = clock or SystemClock()
-    grace = vigil.until_mono_ns + 5 * every_ns
     while not vigil.decided:
         error: StoreError | None = None
         try:
             vigil = vigil.look(look(store, vigil.token.volume, clock=clock))
         except StoreError as failed:
             error = failed
-            if clock.mono_ns() > grace:
+            if clock.mono_ns() > vigil.until_mono_ns + PATIENCE_NS:
                 vigil = vigil.give_up(clock.mono_ns())
         if told is not None:
             told(vigil, error)
