@@ -17,10 +17,13 @@ for variable in ("TEXTUAL_THEME", "NO_COLOR"):
     os.environ.pop(variable, None)
 os.environ["LC_ALL"] = "C.UTF-8"
 
+from textual.events import Paste  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
 
+from backuplock import layout  # noqa: E402
 from locktop.app import LocktopApp  # noqa: E402
-from tui.scene import night  # noqa: E402
+from locktop.widgets.message_box import MessageBox  # noqa: E402
+from tui.scene import Scene, night, uuid_volume  # noqa: E402
 
 Drive = Callable[[Pilot[int]], Awaitable[None]]
 
@@ -34,9 +37,32 @@ async def middle(pilot: Pilot[int]) -> None:
     await pilot.press("j", "j")
 
 
-async def details(pilot: Pilot[int]) -> None:
-    """Everything about the second lock."""
-    await pilot.press("j", "enter")
+async def volume(pilot: Pilot[int]) -> None:
+    """A volume where one lock keeps another waiting."""
+    await pilot.press("slash", *"gitea", "enter", "j", "enter")
+
+
+async def blocked(pilot: Pilot[int]) -> None:
+    """What is blocked."""
+    await pilot.press("2")
+
+
+async def simulate(pilot: Pilot[int]) -> None:
+    """A deletion that would be refused."""
+    await pilot.press("slash", *"gitea", "enter", "a", "right")
+
+
+async def events(pilot: Pilot[int]) -> None:
+    """What has just happened."""
+    await pilot.press("4")
+
+
+async def explain(pilot: Pilot[int]) -> None:
+    """From a message to the blocker."""
+    await pilot.press("m")
+    key = layout.lock_key(uuid_volume(5), "lock-5f3e1d2c4b6a7980")
+    words = "when performing backup create/restore, please try again later."
+    pilot.app.screen.query_one(MessageBox).post_message(Paste(f"failed to acquire lock {key} {words}"))
 
 
 async def filtered(pilot: Pilot[int]) -> None:
@@ -53,22 +79,45 @@ SHOTS: tuple[tuple[str, tuple[int, int], Drive], ...] = (
     ("locks", (120, 36), middle),
     ("locks", (80, 24), middle),
     ("locks", (180, 44), middle),
-    ("details", (120, 36), details),
+    ("volume", (120, 36), volume),
+    ("volume", (80, 24), volume),
+    ("blocked", (120, 36), blocked),
+    ("simulate", (120, 36), simulate),
+    ("events", (80, 24), events),
+    ("explain", (120, 36), explain),
     ("filter", (120, 36), filtered),
     ("help", (80, 24), help_),
 )
 
 
+async def shown(pilot: Pilot[int], done: Callable[[], bool]) -> None:
+    """Wait for it, ten seconds at most."""
+    for _ in range(500):
+        if done():
+            return
+        await pilot.pause(0.02)
+
+
+async def happen(app: LocktopApp, scene: Scene, pilot: Pilot[int]) -> None:
+    """Some minutes of a night: requests, locks that are granted, released, missed."""
+    for step in range(6):
+        scene.advance(20)
+        scene.lock(uuid_volume(40 + step), 0, 1 + step % 2, acquired=step % 3 != 0)
+        before = app.status.board
+        app.action_refresh_now()
+        await shown(pilot, lambda before=before: app.status.board is not before)  # type: ignore[misc]
+
+
 async def shoot(size: tuple[int, int], drive: Drive) -> str:
     """One picture, as SVG."""
-    app = LocktopApp(night().session())
+    scene = night()
+    app = LocktopApp(scene.session())
     async with app.run_test(size=size) as pilot:
-        for _ in range(500):
-            if app.status.board is not None:
-                break
-            await pilot.pause(0.02)
+        await shown(pilot, lambda: app.status.board is not None)
+        if drive is events:
+            await happen(app, scene, pilot)
         await drive(pilot)
-        await pilot.pause(0.1)
+        await pilot.pause(0.5)
         return app.export_screenshot(title="locktop")
 
 
