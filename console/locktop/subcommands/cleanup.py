@@ -55,7 +55,7 @@ that Longhorn does not write; temporary: *.lck.tmp.<ns> of writes that failed, o
 lies in volumes that hold nothing but locks/. What is not surely over is let alone, and said with --verbose.
 
 Each goes as with locktop break: a copy is kept for 30 days, locktop undo puts it back. Ctrl-C ends a run
-after the removal at hand; the next run goes on. The fields of the JSON and the report: locktop cleanup --schema
+after the removal at hand; the next run goes on. The fields of JSON and report: locktop cleanup --schema
 
 0: told, or all of it done; 1: something was refused, failed or not confirmed; 3: not all of the store could
 be read.
