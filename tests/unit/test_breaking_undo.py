@@ -58,8 +58,10 @@ def test_it_does_not_come_back_beside_a_rival(scene: Scene, acquired: bool) -> N
     lock = scene.lock(type=1)
     broken = scene.break_(lock)
     rival = scene.lock("lock-rival", type=2, acquired=acquired, age_s=5)
+    seen = TroubledStore(scene.store)
     with pytest.raises(Refused, match=r"lock-rival\.lck came meanwhile and excludes it") as refused:
-        undo(scene.writer(), broken.id)
+        undo(scene.writer(seen), broken.id)
+    assert seen.puts == [], "not even for a moment"
     assert refused.value.because is Because.CONFLICT
     assert scene.names() == [f"{rival.name}.lck"]
     assert scene.kept().count("undone") == 0
