@@ -25,6 +25,18 @@ def members(group: int) -> list[int] | None:
     return found
 
 
+def is_pending(group: int, number: int) -> bool:
+    """Whether a signal waits for a process of a group, one that is stopped say; false where the system does
+    not tell."""
+    for process in members(group) or ():
+        with contextlib.suppress(OSError):
+            for line in (Path("/proc") / str(process) / "status").read_text("ascii", "replace").splitlines():
+                name, _, bits = line.partition(":")
+                if name in ("SigPnd", "ShdPnd") and int(bits, 16) >> (number - 1) & 1:
+                    return True
+    return False
+
+
 class Terminal:
     """The controlling terminal: which process group may read from it. Without one, everything is a no."""
 

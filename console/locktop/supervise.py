@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from backuplock.clock import Clock, SystemClock, nanoseconds, seconds
 from locktop.exits import SIGNALLED
 from locktop.inbox import Inbox
-from locktop.jobs import Terminal, members
+from locktop.jobs import Terminal, is_pending, members
 from locktop.leash import Leash
 from locktop.output.streams import say
 
@@ -272,7 +272,11 @@ class Supervisor:
         theirs = self._terminal.foreground == self._group
         if wants_terminal and (theirs or self._terminal.ours):
             self._terminal.give(self._group)
-            self._resume()
+            if self._suspending or is_pending(self._group, signal.SIGTSTP):
+                # A Ctrl-Z met a command that had just stopped for the terminal; SIGCONT would undo it.
+                self._suspend(signal.SIGTSTP)
+            else:
+                self._resume()
         elif wants_terminal:
             self._suspend(signal.Signals(number))
         elif theirs or self._suspending:

@@ -9,6 +9,7 @@ import re
 import select
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from pathlib import Path
 import pytest
 
 from harness.running import DEADLINE_S, VOLUME, environ, locks, make_store
+from locktop.jobs import is_pending
+from locktop.supervise import Supervisor
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash to be its shell")
 
@@ -91,8 +94,10 @@ def test_it_reads_from_the_terminal_and_ctrl_c_reaches_it(shell: Shell, tmp_path
 
 
 def test_ctrl_z_stops_the_job_and_fg_continues_it(shell: Shell, tmp_path: Path) -> None:
-    shell.type('$lock \'echo be""gun; read x; echo g""ot $x; exit 4\'\n')
-    shell.expect("begun")
+    shell.type('$lock \'read y; echo be""gun $y; read x; echo g""ot $x; exit 4\'\n')
+    # Who has read a line has the terminal, so that the next key is the command's.
+    shell.type("first\n")
+    shell.expect("begun first")
     shell.type("\x1a")
     shell.expect(r"Stopped.*\n")
     assert len(locks(tmp_path / "store")) == 1
@@ -103,6 +108,59 @@ def test_ctrl_z_stops_the_job_and_fg_continues_it(shell: Shell, tmp_path: Path) 
     shell.expect("exclusivity proven")
     shell.type("echo code=$?\n")
     shell.expect("code=4")
+
+
+def test_a_ctrl_z_that_meets_a_command_stopped_for_the_terminal_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To continue it for the one stop would undo the other. Two stops cannot be made to meet between two
+    looks of a real `locktop run`; so the command is real, and the look is made by hand."""
+    heard: list[tuple[str, signal.Signals | None]] = []
+
+    class Theirs:
+        """A terminal whose foreground the command is in."""
+
+        ours = False
+
+        def __init__(self, group: int) -> None:
+            self.foreground = group
+
+        def give(self, group: int) -> None:
+            assert group == self.foreground
+
+    def supervisor(process: subprocess.Popen[bytes]) -> Supervisor:
+        made = Supervisor.__new__(Supervisor)
+        made._child, made._suspending = process, False
+        made._terminal = Theirs(process.pid)  # type: ignore[assignment]
+        monkeypatch.setattr(made, "_suspend", lambda number: heard.append(("suspend", number)))
+        monkeypatch.setattr(made, "_resume", lambda: heard.append(("resume", None)))
+        return made
+
+    with subprocess.Popen(["sleep", "100"], process_group=0) as process:
+        try:
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+            looking = supervisor(process)
+            looking._on_stop(signal.SIGTTIN)
+            assert heard == [("resume", None)]
+            process.send_signal(signal.SIGTSTP)
+            looking._on_stop(signal.SIGTTIN)
+            assert heard[1:] == [("suspend", signal.SIGTSTP)]
+        finally:
+            process.kill()
+
+
+def test_a_signal_that_waits_for_a_stopped_process_is_seen() -> None:
+    with subprocess.Popen(["sleep", "100"], process_group=0) as process:
+        try:
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+            assert not is_pending(process.pid, signal.SIGTSTP)
+            process.send_signal(signal.SIGTSTP)
+            assert is_pending(process.pid, signal.SIGTSTP)
+            assert not is_pending(process.pid, signal.SIGTTIN)
+        finally:
+            process.kill()
 
 
 def test_in_the_background_it_waits_for_the_terminal(shell: Shell) -> None:
