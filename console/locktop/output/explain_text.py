@@ -23,7 +23,7 @@ _WHAT = {
     ComplaintKind.MENTIONED: "the volume is named; of locks nothing is said that is known here",
 }
 _WHOSE = {
-    ComplaintKind.REFUSED: "is the refused operation's own, already deleted; it never was the cause",
+    ComplaintKind.REFUSED: "is the refused operation's own, which it deletes; it never was the cause",
     ComplaintKind.REFRESH: "is that holder's own",
     ComplaintKind.LOAD: "is the one that could not be read",
     ComplaintKind.UNLOCK: "is that holder's own",
@@ -80,7 +80,8 @@ def message_paras(found: Report) -> list[Para]:
         what = " or ".join(operation.value for operation in found.operations)
         paras.insert(1, labelled("operation", [(what, "text")]))
     if said.lock:
-        paras.append(labelled("its file", [(f"{name(said.lock)} {_WHOSE[said.kind]}", "text")]))
+        there = " (it is still there)" if found.own_is_there else ""
+        paras.append(labelled("its file", [(f"{name(said.lock)} {_WHOSE[said.kind]}{there}", "text")]))
     if said.wording is not Wording.OTHER:
         paras.append(labelled("wording", [(f"of Longhorn {said.wording.value}", "dim")]))
     return paras
