@@ -12,8 +12,8 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from backuplock.text import ellipsize_middle, printable
+from locktop.acting import Acting
 from locktop.commands import KeyCommands
-from locktop.controls import Controls
 from locktop.format import ASCII, Glyphs, name, pick_glyphs
 from locktop.keys import Place, bindings
 from locktop.messages import SessionReported, SimulateRequested
@@ -35,12 +35,11 @@ _HEIGHTS: list[tuple[int, str]] = [(0, "-short"), (30, "-tall")]
 _NOTHING = Status("", "", read_only=True, mono_ns=0, wall_ns=0, interval_ns=0)
 
 
-class LocktopApp(Controls, inherit_bindings=False):
+class LocktopApp(Acting, inherit_bindings=False):
     """The console on one session.
 
     Args:
         session: not yet started; the app starts and closes it.
-        read_only: nothing that writes is offered.
         ascii_only: draw in plain ASCII; else the terminal's locale decides.
         handle_signals: SIGTERM, SIGHUP and SIGINT end the app in good order.
     """
@@ -65,11 +64,10 @@ class LocktopApp(Controls, inherit_bindings=False):
         self,
         session: Session,
         *,
-        read_only: bool = True,
         ascii_only: bool = False,
         handle_signals: bool = False,
     ) -> None:
-        super().__init__(session, read_only=read_only)
+        super().__init__(session)
         self.glyphs: Glyphs = pick_glyphs(ascii_only=ascii_only)
         self._handle_signals = handle_signals
         self.register_theme(DARK)
@@ -113,6 +111,7 @@ class LocktopApp(Controls, inherit_bindings=False):
         """Take in what the session tells."""
         self.picture.hear(message.event)
         self.status = self.picture.status
+        self.hear_deed(message.event)
 
     def refresh_status(self) -> None:
         """Time has passed, or a person changed something."""
@@ -208,13 +207,13 @@ class LocktopApp(Controls, inherit_bindings=False):
         self.notify(f"copied {ellipsize_middle(name(row.key), 60, self.glyphs.ellipsis)}", markup=False)
 
 
-def run(session: Session, *, read_only: bool = True, ascii_only: bool = False, mouse: bool = True) -> int:
+def run(session: Session, *, ascii_only: bool = False, mouse: bool = True) -> int:
     """Show the console until a person leaves it; the exit code of the process.
 
     An error that nobody foresaw is raised here, once the terminal is as it was. A request to the store that
     still hangs by then keeps nobody: its thread is a daemon.
     """
-    app = LocktopApp(session, read_only=read_only, ascii_only=ascii_only, handle_signals=True)
+    app = LocktopApp(session, ascii_only=ascii_only, handle_signals=True)
     try:
         app.run(mouse=mouse)
     finally:

@@ -14,6 +14,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from backuplock.breaking import (
     Audit,
@@ -24,6 +25,7 @@ from backuplock.breaking import (
     Who,
     Window,
     Writer,
+    audit_path,
     copies,
     execute,
     finish,
@@ -39,6 +41,7 @@ from backuplock.clock import Clock, SystemClock
 from backuplock.errors import BackupLockError, StoreError
 from backuplock.model import Snapshot
 from backuplock.stores.base import Store
+from backuplock.target import Target
 from backuplock.text import printable
 from locktop import __version__
 from locktop.aftermath import Aftermath
@@ -289,6 +292,27 @@ class Breaker:
 
     def _write_fate(self, care: Care) -> None:
         record_fate(self._writer(), care.vigil, care.entry)
+
+
+def breaker_for(
+    target: Target, *, writable: bool, even_if_live: bool = False, audit: Path | None = None
+) -> Breaker:
+    """Whoever breaks locks on a target; nothing is opened yet.
+
+    Args:
+        audit: where the audit trail lies; this machine's by default.
+    """
+
+    def open_it() -> Store:
+        from backuplock.stores import open_store
+
+        return open_store(target, writable=writable)
+
+    def trail() -> Audit:
+        path = audit or audit_path()
+        return Audit.open(path) if writable else Audit.read(path)
+
+    return Breaker(open_it, trail, writable=writable, even_if_live=even_if_live)
 
 
 def _name_of(made: object) -> str:

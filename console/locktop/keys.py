@@ -11,7 +11,20 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Place = Literal["app", "locks", "details", "blocked", "simulate", "events", "explain", "columns", "help"]
+Place = Literal[
+    "app",
+    "locks",
+    "details",
+    "blocked",
+    "simulate",
+    "events",
+    "explain",
+    "columns",
+    "break",
+    "undo",
+    "confirm",
+    "help",
+]
 
 VIEWS: dict[str, str] = {"locks": "Locks", "blocked": "Blocked", "simulate": "Simulate", "events": "Events"}
 """The views behind the keys 1 to 4, and what they are called."""
@@ -47,7 +60,7 @@ class Key:
 
 
 REASONS: dict[str, str] = {
-    "write": "this session is read-only",
+    "write": "this session is read-only; locktop --write TARGET opens it",
     "store": "this is a recording: no store is asked",
     "recording": "only a recording can be wound",
 }
@@ -71,7 +84,7 @@ def _list_keys(place: Place) -> tuple[Key, ...]:
 KEYS: tuple[Key, ...] = (
     # Locks
     *_list_keys("locks"),
-    Key("skip_columns(1)", "l,right", "h l", "columns left, right (wide)", "MOVE", "locks"),
+    Key("skip_columns(1)", "l,right", "h l", "columns left, right", "MOVE", "locks"),
     Key("skip_columns(-1)", "h,left", "h", "", "", "locks"),
     Key("filter", "slash", "/", "filter as you type", "FIND", "locks", "filter", 1),
     Key("next_match(1)", "n", "n N", "next, previous match", "FIND", "locks"),
@@ -88,6 +101,7 @@ KEYS: tuple[Key, ...] = (
     Key("mark", "space", "space U", "mark, unmark all", "ACT", "locks", "mark", 6),
     Key("unmark", "U", "U", "", "", "locks"),
     Key("simulate", "a", "a", "simulate an operation", "ACT", "locks", "simulate", 4),
+    Key("app.break_locks", "x", "x", "break it, or those marked", "ACT", "locks", "break", 3, True, "write"),
     Key("copy_key", "y", "y", "copy the lock's key", "ACT", "locks", "copy key", 5),
     # Everywhere
     *(
@@ -126,6 +140,7 @@ KEYS: tuple[Key, ...] = (
         needs="recording",
     ),
     Key("jump(-1)", "left_square_bracket", "[", "", "", "app", needs="recording"),
+    Key("undo_view", "u", "u", "broken locks, put one back", "PROGRAM", "app", needs="store"),
     Key("help", "question_mark,f1", "?", "this help", "PROGRAM", "app", "help", 0),
     Key("quit", "q,ctrl+q", "q", "quit", "PROGRAM", "app", "quit", 0),
     Key("quit", "ctrl+c", "^c", "", "", "app"),
@@ -142,6 +157,7 @@ KEYS: tuple[Key, ...] = (
     Key("scroll_to('last')", "G,end", "G", "", "", "details"),
     Key("simulate", "a", "a", "simulate an operation", "VIEW", "details", "simulate", 2),
     Key("copy_key", "y", "y", "copy the lock's key", "VIEW", "details", "copy key", 5),
+    Key("app.break_locks", "x", "x", "break this lock", "VIEW", "details", "break", 3, True, "write"),
     Key("wrap", "w", "w", "the lock's body in full", "VIEW", "details", "wrap", 7),
     Key("back", "escape,backspace", "esc", "back", "VIEW", "details", "back", 1),
     # Blocked
@@ -197,6 +213,26 @@ KEYS: tuple[Key, ...] = (
     Key("toggle_column", "space", "space", "show, hide", "", "columns", "show, hide", 1),
     Key("usual", "u", "u", "as they were", "", "columns", "the usual ones", 2),
     Key("back", "escape,enter,c", "esc", "close", "", "columns", "close", 0),
+    # Breaking
+    Key("field(1)", "tab", "tab", "next, previous field", "", "break", "next", 1),
+    Key("field(-1)", "shift+tab", "shift+tab", "", "", "break"),
+    Key("scroll(1)", "down", "down up", "scroll", "", "break"),
+    Key("scroll(-1)", "up", "up", "", "", "break"),
+    Key("scroll_page(0.5)", "pagedown", "pgdn pgup", "scroll half a page", "", "break", "scroll", 3),
+    Key("scroll_page(-0.5)", "pageup", "pgup", "", "", "break"),
+    Key("copy_command", "y", "y", "copy the command line", "", "break", "copy command", 2),
+    Key("back", "escape", "esc", "cancel", "", "break", "cancel", 0),
+    # What was broken
+    *_list_keys("undo"),
+    Key("restore", "enter", "enter", "put this lock back", "ACT", "undo", "put back", 1, needs="write"),
+    Key("finish", "f", "f", "end what was interrupted", "ACT", "undo", "finish", 3, needs="write"),
+    Key("open", "o", "o", "all about its volume", "VIEW", "undo", "volume", 4),
+    Key("copy", "y", "y", "copy the command line", "VIEW", "undo", "copy command", 5),
+    Key("back", "escape,u", "esc", "back", "VIEW", "undo", "back", 0),
+    # Asking once more
+    Key("field(1)", "tab,right,l", "tab", "the other button", "", "confirm", "next", 1),
+    Key("field(-1)", "shift+tab,left,h", "shift+tab", "", "", "confirm"),
+    Key("back", "escape", "esc", "cancel", "", "confirm", "cancel", 0),
     # Help
     Key("back", "escape,question_mark,f1,enter", "esc", "close", "", "help", "close", 0),
     Key("app.quit", "q", "q", "", "", "help"),
@@ -244,3 +280,9 @@ def help_groups(place: Place, *, replay: bool = False) -> dict[str, list[Key]]:
         if key.group and key.place in (place, "app") and fits:
             groups.setdefault(key.group, []).append(key)
     return groups
+
+
+def dangerous_keys() -> list[Key]:
+    """What can destroy something. Only the app binds these, and in a read-only session to no more than the
+    reason why they are off."""
+    return list({key.keys: key for key in KEYS if key.dangerous}.values())

@@ -130,3 +130,25 @@ class Foretold(Message):
     def __init__(self, told: Told) -> None:
         super().__init__()
         self.told = told
+
+
+class ButtonPressed(Message):
+    """A person pressed a button, known by its id."""
+
+    def __init__(self, button: str) -> None:
+        super().__init__()
+        self.button = button
+
+
+class PasteRefused(Message):
+    """A person pasted where something has to be typed."""
+
+
+class RestoreConfirmed(Message):
+    """A person confirmed that a broken lock shall be put back, or (`finish`) that what was interrupted shall
+    be brought to its end; `entry` is the id of the transaction."""
+
+    def __init__(self, entry: str, *, finish: bool) -> None:
+        super().__init__()
+        self.entry = entry
+        self.finish = finish

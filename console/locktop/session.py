@@ -163,6 +163,11 @@ class Session:
         return self.board.snapshot if self.board else None
 
     @property
+    def tracks(self) -> Mapping[str, Track]:
+        """What was seen of each lock up to that one, by key."""
+        return self._chronicle.tracks
+
+    @property
     def interval_ns(self) -> int:
         """Nanoseconds between two sweeps."""
         return self._interval_ns

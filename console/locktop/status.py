@@ -33,6 +33,7 @@ from locktop.format import (
 from locktop.playback import Tape
 from locktop.rows import Board
 from locktop.session import SweepFailed, SweepProgress
+from locktop.watch_lines import alarm, reminder
 
 HANG_NS = 5 * SECOND
 """How long a sweep may say nothing before the banner does."""
@@ -242,6 +243,8 @@ def extent(board: Board) -> Line:
 def banner(status: Status, glyphs: Glyphs) -> Line:
     """The line under the header while something is wrong; empty while nothing is."""
     mark: Part = (f" {glyphs.warn} ", "alert")
+    if ringing := alarm(status.deeds, glyphs):
+        return ringing
     if status.failure is not None:
         # Without data the reason stands in the middle, in full.
         return [mark, *_failure(status, status.failure)] if status.board else []
@@ -259,7 +262,7 @@ def banner(status: Status, glyphs: Glyphs) -> Line:
     if board.clashing:
         what = f"exclusion has FAILED: {plural(board.clashing, 'lock')} held against each other"
         return [mark, (what, "alert")]
-    return []
+    return reminder(status.deeds, glyphs)
 
 
 def _failure(status: Status, failure: SweepFailed) -> list[Part]:

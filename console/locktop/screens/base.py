@@ -13,6 +13,7 @@ from textual.widget import Widget
 from locktop.format import Line
 from locktop.keys import VIEWS, Place, footer_keys
 from locktop.status import Status, banner, counts, header
+from locktop.watch_lines import watch_line
 from locktop.widgets.bars import (
     MIN_HEIGHT,
     MIN_WIDTH,
@@ -22,6 +23,7 @@ from locktop.widgets.bars import (
     TabBar,
     TooSmall,
 )
+from locktop.widgets.watch_bar import WatchBar
 
 if TYPE_CHECKING:
     from locktop.app import LocktopApp
@@ -51,12 +53,18 @@ class View(Screen[None]):
         """The volume beside whose locks the session looks while this screen is shown."""
         return None
 
+    @property
+    def chosen_locks(self) -> tuple[str, ...]:
+        """Keys of the locks that are marked here, or of the one under the cursor."""
+        return ()
+
     def compose(self) -> ComposeResult:
         """Header, tabs, banner, what the view itself brings, footer."""
         glyphs = self.locktop.glyphs
         yield HeaderBar(glyphs)
         yield TabBar(glyphs)
         yield Banner(glyphs)
+        yield WatchBar(glyphs)
         yield from self.body()
         yield FooterBar([key for key in footer_keys(self.PLACE) if not self.locktop.why_off(key)])
         yield TooSmall()
@@ -88,6 +96,7 @@ class View(Screen[None]):
             self.VIEW or self.app.current_mode, self.locktop.tab_counts, counts(status, glyphs)
         )
         self.query_one(Banner).show(banner(status, glyphs))
+        self.query_one(WatchBar).show(watch_line(status.deeds.cares, status.mono_ns, glyphs))
         self.show_status(status)
 
     def show_status(self, status: Status) -> None:

@@ -31,6 +31,7 @@ from locktop.volume_sheet import (
     file_lines,
     volume_lines,
 )
+from locktop.watch_lines import departed
 from locktop.widgets.bars import TitleRule
 from locktop.widgets.panes import Scroller, fact_lines
 from locktop.widgets.picker import Picker
@@ -65,6 +66,12 @@ class DetailsScreen(FindingView[Inquiry | None]):
     def attended(self) -> str | None:
         """The session looks beside the locks of this volume while it is shown."""
         return self._volume
+
+    @property
+    def chosen_locks(self) -> tuple[str, ...]:
+        """The selected one."""
+        key = self.query_one(Picker).cursor
+        return (key,) if key is not None else ()
 
     def body(self) -> Iterable[Widget]:
         """The list of locks and the sheet, under a title."""
@@ -170,6 +177,8 @@ class DetailsScreen(FindingView[Inquiry | None]):
         return keys, widths
 
     def _departed(self, status: Status, key: str) -> str:
+        if ours := departed(status.deeds.cares, key, status.mono_ns):
+            return ours
         for event in self._history:
             if event.key == key and event.kind in DEPARTURES:
                 return f"gone {age(status.wall_ns - event.seen_wall_ns)} ago; {DEPARTURES[event.kind]}"

@@ -78,6 +78,14 @@ class LockHands(View):
         """The table."""
         return self.query_one(LockTable)
 
+    @property
+    def chosen_locks(self) -> tuple[str, ...]:
+        """Those that are marked; without marks the one under the cursor."""
+        if self._marked and self._board is not None:
+            return tuple(key for key in self._board.by_key if key in self._marked)
+        row = self.table.cursor_row
+        return (row.key,) if row is not None else ()
+
     def chosen_volumes(self) -> tuple[str, ...] | None:
         """The volumes of the marked rows; without marks of those that the filter leaves, without a filter
         None: all that there are."""

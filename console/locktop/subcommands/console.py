@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from backuplock.text import ellipsize_middle, printable
+from locktop.subcommands.acting import add_write
 from locktop.subcommands.common import (
     add_clock_error,
     add_target,
@@ -23,6 +24,7 @@ examples:
   locktop nfs://nas.example:/backups      finds where the share is mounted
   LOCKTOP_TARGET=/mnt/backups locktop     the same for every command
   locktop ls --json /mnt/backups          once, for scripts
+  locktop --write /mnt/backups            lets x break dead locks; without it nothing is ever written
   locktop demo                            a store of its own, with clients at work
 """
 
@@ -32,11 +34,20 @@ _LABEL_WIDTH = 32
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the console."""
-    parser.description = "Show every lock of a Longhorn backup store, live. Nothing is written to the store."
+    parser.description = (
+        "Show every lock of a Longhorn backup store, live. Nothing is written to the store without --write."
+    )
     parser.epilog = _EXAMPLES
     add_target(parser)
     parser.add_argument("--interval", metavar="SECONDS", help="time between two looks at the store (2)")
     add_clock_error(parser)
+    add_write(parser, "let x break locks, and u put them back")
+    parser.add_argument(
+        "--even-if-live",
+        action="store_const",
+        const="yes",
+        help="with --write: also locks whose holders may be alive, one at a time, the full name typed",
+    )
     add_screen(parser)
 
 
@@ -58,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
     # Nothing of these is needed to refuse a wrong command line.
     from backuplock.journal import Journal, journal_path
     from locktop import app
+    from locktop.breaker import breaker_for
     from locktop.session import Session
 
     journal = journal_path(target.url)
@@ -68,5 +80,6 @@ def run(options: argparse.Namespace) -> int:
         interval_s=settings.interval.value,
         clock_error_s=settings.clock_error.value,
         open_journal=lambda: Journal.open(journal, target=target.url),
+        breaker=breaker_for(target, writable=settings.write.value, even_if_live=settings.even_if_live.value),
     )
     return app.run(session, ascii_only=settings.ascii.value, mouse=settings.mouse.value)

@@ -49,10 +49,19 @@ def run(options: argparse.Namespace) -> int:
 
     def show(stage: Stage) -> int:
         from locktop import app
+        from locktop.breaker import breaker_for
         from locktop.session import Session
 
         target = parse_target(str(stage.root))
-        session = Session(opener(target), label="demo", url=target.url, interval_s=settings.interval.value)
+        # Nothing of value lies there: breaking locks is to be tried.
+        audit = stage.root / ".locktop-demo" / "audit.db"
+        session = Session(
+            opener(target),
+            label="demo",
+            url=target.url,
+            interval_s=settings.interval.value,
+            breaker=breaker_for(target, writable=True, even_if_live=True, audit=audit),
+        )
         return app.run(session, ascii_only=settings.ascii.value, mouse=settings.mouse.value)
 
     with staged(seed=seed, keep=options.keep) as stage:

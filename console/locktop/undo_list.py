@@ -1,0 +1,185 @@
+"""The locks that were broken on a store: what did not end, then what can be put back, the youngest first.
+
+Pure: a Shelf and the time in, text and tones out.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from backuplock.breaking import Copy, Unfinished
+from backuplock.breaking.quarantine import Kept
+from backuplock.clock import SECOND
+from backuplock.errors import Malformed
+from backuplock.model import LockRecord
+from backuplock.rules import LONGHORN
+from backuplock.wire import decode
+from locktop.deeds import Shelf
+from locktop.describe import Fact
+from locktop.format import Glyphs, Line, Part, age, fit, name, plural, type_label, type_words, utc_instant
+from locktop.widgets.panes import fact_lines
+
+WHEN, STATE, TYPE, WHO = 19, 12, 9, 18
+"""Cells of the columns but volume and lock, which share the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One broken lock: its copy, or the transaction that did not end, or both."""
+
+    id: str
+    copy: Copy | None = None
+    open: Unfinished | None = None
+
+    @property
+    def kept(self) -> Kept | None:
+        """What is known of it."""
+        if self.open is not None and self.open.kept is not None:
+            return self.open.kept
+        return self.copy.kept if self.copy is not None else None
+
+    @property
+    def record(self) -> LockRecord | None:
+        """The lock itself, if its body can be read."""
+        try:
+            return decode(self.kept.body) if self.kept is not None else None
+        except Malformed:
+            return None
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """How it stands, in a word, and the tone of it."""
+        if self.open is not None:
+            return ("at work", "waiting") if self.open.running else ("INTERRUPTED", "alert")
+        if self.kept is None:
+            return "unreadable", "bad"
+        return ("put back", "dim") if self.copy is not None and self.copy.restored else ("kept", "good")
+
+    @property
+    def why_not(self) -> str:
+        """Why it cannot be put back as far as that is known beforehand; "" if it may be."""
+        if self.open is not None:
+            return "" if self.open.can_undo else self.open.words
+        if self.copy is None or self.kept is None:
+            return "its description cannot be read"
+        return "it was put back already, or never went" if self.copy.restored else ""
+
+    @property
+    def can_finish(self) -> bool:
+        """Whether there is something to bring to its end."""
+        return self.open is not None and self.open.can_finish
+
+
+def entries_of(shelf: Shelf) -> dict[str, Entry]:
+    """Everything in order, by id."""
+    found = {one.id: one for one in shelf.copies}
+    open_ = {one.id: one for one in reversed(shelf.interrupted)}
+    first = {key: Entry(key, found.get(key), one) for key, one in open_.items()}
+    return {**first, **{key: Entry(key, one) for key, one in found.items() if key not in first}}
+
+
+def heading(width: int) -> Line:
+    """The line above the list."""
+    lock, volume = _elastic(width)
+    cells = (("BROKEN (UTC)", WHEN), ("", STATE), ("LOCK", lock), ("TYPE", TYPE), ("VOLUME", volume))
+    words = "  ".join(fit(text, size) for text, size in cells if size)
+    return [(words + ("  BY" if width >= 110 else ""), "dim")]
+
+
+def line(entry: Entry, width: int, glyphs: Glyphs) -> Line:
+    """One of them."""
+    lock, volume = _elastic(width)
+    kept, (word, tone) = entry.kept, entry.state
+    when = utc_instant(kept.broken_wall_ns) if kept is not None else ""
+    stem = name(kept.token.name.removesuffix(".lck")) if kept is not None else name(entry.id)
+    where = name(kept.token.volume) if kept is not None else ""
+    cut = glyphs.ellipsis
+    faint = "dim" if tone == "dim" else "text"
+    parts: list[Part] = [
+        (fit(when, WHEN) + "  ", "dim"),
+        (fit(word, STATE) + "  ", tone),
+        (fit(stem, lock, ellipsis=cut, middle=True) + "  ", faint),
+        (fit(type_label(entry.record), TYPE, ellipsis=cut) + "  ", faint),
+        (fit(where, volume, ellipsis=cut, middle=True), faint),
+    ]
+    if width >= 110 and kept is not None:
+        parts.append(("  " + fit(_who(kept), WHO, ellipsis=cut), "dim"))
+    return parts
+
+
+def _elastic(width: int) -> tuple[int, int]:
+    rest = max(16, width - WHEN - STATE - TYPE - 8 - (WHO + 2 if width >= 110 else 0))
+    lock = min(21, rest // 2)
+    return lock, rest - lock
+
+
+def _who(kept: Kept) -> str:
+    return f"{name(kept.user)}@{name(kept.host)}"
+
+
+def about(entry: Entry, wall_ns: int, width: int) -> list[Line]:
+    """Everything about one of them, and what can be done."""
+    kept = entry.kept
+    word, tone = entry.state
+    facts: list[Fact] = []
+    if entry.open is not None:
+        facts.append(Fact("state", ((f"{word}  ", tone), (entry.open.words, "text"))))
+        if entry.open.why:
+            facts.append(Fact("", ((name(entry.open.why), "late"),)))
+    if kept is None:
+        why = entry.copy.why if entry.copy is not None else ""
+        facts += [Fact("id", ((entry.id, "text"),)), Fact("why", ((name(why), "bad"),))] if why else []
+        return fact_lines(facts, width)
+    ago = age(wall_ns - kept.broken_wall_ns)
+    facts += [
+        Fact("broken", ((f"{ago} ago by {_who(kept)}, {name(kept.tool)}", "text"), (f"  {entry.id}", "dim"))),
+        Fact("because", ((name(kept.reason), "text"),) if kept.reason else (("no reason was given", "dim"),)),
+        Fact("holder", ((f"was taken for {name(kept.life)}", "text"),)),
+        Fact("lock", ((type_words(entry.record), "text"), (f"  {name(kept.key)}", "dim"))),
+        Fact("undo", (_undo(entry, wall_ns),)),
+    ]
+    return fact_lines(facts, width)
+
+
+def _undo(entry: Entry, wall_ns: int) -> Part:
+    if entry.why_not:
+        return entry.why_not, "dim"
+    until = entry.copy.until_ns if entry.copy is not None else None
+    if entry.open is not None:
+        ends = ", f ends it as it was meant" if entry.can_finish else ""
+        return f"enter takes it back{ends}", "strong"
+    if until is None:
+        return "enter puts it back", "strong"
+    left = max(0, until - wall_ns) // (86_400 * SECOND)
+    return (
+        f"enter puts it back; the copy stays until {utc_instant(until)} UTC ({plural(left, 'day')})",
+        "text",
+    )
+
+
+def question(entry: Entry, *, finish: bool, width: int) -> list[Line]:
+    """What is asked before anything is done."""
+    kept, opened = entry.kept, entry.open
+    if kept is None:
+        return []
+    lease = LONGHORN.duration_ns // SECOND
+    facts = [
+        Fact("volume", ((name(kept.token.volume), "strong"),)),
+        Fact("lock", ((name(kept.token.name), "strong"), (f"  {type_words(entry.record)}", "text"))),
+    ]
+    if opened is not None:
+        facts.append(Fact("now", ((opened.words, "text"),)))
+    if not finish:
+        after = f"it counts again, for {lease} s, and longer only if its holder refreshes it"
+        facts.append(Fact("after", ((after, "text"),)))
+        facts.append(
+            Fact("", (("refused if a lock that excludes it came meanwhile, which is named then", "dim"),))
+        )
+    return fact_lines(facts, width)
+
+
+def command(entry: Entry, target: str) -> str:
+    """The command line that puts it back."""
+    flag = ["--take-back"] if entry.open is not None else []
+    return shlex.join(["locktop", "undo", "-t", target, *flag, entry.id, "--write"])
