@@ -144,14 +144,21 @@ def document(
     sheet: Sheet,
     *,
     obstacle: str = "",
+    asked: bool = False,
     broken: Broken | None = None,
     vigil: Vigil | None = None,
     error: BackupLockError | None = None,
     code: int | None = None,
 ) -> dict[str, Any]:
-    """The document of the table above."""
+    """The document of the table above; `asked`: it was to be broken, not only planned."""
     outcome = (
-        "broken" if broken else "refused" if isinstance(error, Refused) else "failed" if error else "planned"
+        "broken"
+        if broken
+        else "refused"
+        if isinstance(error, Refused) or (asked and obstacle)
+        else "failed"
+        if error
+        else "planned"
     )
     return {
         "version": VERSION,

@@ -238,7 +238,7 @@ def _break(task: _Task, store: Store, sheet: Sheet, resources: contextlib.ExitSt
     obstacle = _obstacle(task, sheet)
     if obstacle:
         if task.options.json:
-            _print_json(sheet, obstacle=obstacle)
+            _print_json(sheet, obstacle=obstacle, asked=True)
         say(f"{plan.token.shown} is not broken: {obstacle}")
         return ExitCode.NEGATIVE
     try:
@@ -337,6 +337,7 @@ def _print_json(
     sheet: Sheet,
     *,
     obstacle: str = "",
+    asked: bool = False,
     broken: Broken | None = None,
     vigil: Vigil | None = None,
     error: BackupLockError | None = None,
@@ -344,5 +345,7 @@ def _print_json(
     from locktop.output import breaking, volume_json
 
     code = None if error is None else code_of(error)
-    found = breaking.document(sheet, obstacle=obstacle, broken=broken, vigil=vigil, error=error, code=code)
+    found = breaking.document(
+        sheet, obstacle=obstacle, asked=asked, broken=broken, vigil=vigil, error=error, code=code
+    )
     sys.stdout.write(volume_json.text(found))
