@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from textual import events
+from textual.command import CommandPalette
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -109,8 +110,10 @@ class LocktopApp(Acting, inherit_bindings=False):
 
     def on_session_reported(self, message: SessionReported) -> None:
         """Take in what the session tells."""
+        before = self.status.unrecorded
         self.picture.hear(message.event)
         self.status = self.picture.status
+        self.tell_unrecorded(before, self.status.unrecorded)
         self.hear_deed(message.event)
 
     def refresh_status(self) -> None:
@@ -186,6 +189,12 @@ class LocktopApp(Acting, inherit_bindings=False):
         """Have the session look beside the locks of the volume that is on the screen, of none if none is."""
         views = [screen for screen in self.screen_stack if isinstance(screen, View)]
         self.session.attend(views[-1].attended if views else None)
+
+    def action_command_palette(self) -> None:
+        """Everything that can be done, to be searched by its words."""
+        if not isinstance(self.screen, CommandPalette):
+            plain = "-ascii" if self.plain else None
+            self.push_screen(CommandPalette(placeholder="what do you want to do?", classes=plain))
 
     def action_redraw(self) -> None:
         """Paint everything again."""

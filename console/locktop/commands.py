@@ -17,8 +17,11 @@ class KeyCommands(Provider):
     """Everything that a key does in the view from which the palette was opened."""
 
     async def discover(self) -> Hits:
-        """All of it, before anything is typed."""
+        """What there is before anything is typed."""
         for key in self._keys():
+            if key.group == "MOVE":
+                # Nobody opens a list to go down a line.
+                continue
             yield DiscoveryHit(_title(key), partial(self._act, key), help=self._help(key))
 
     async def search(self, query: str) -> Hits:
@@ -31,7 +34,9 @@ class KeyCommands(Provider):
                 yield Hit(score, shown, partial(self._act, key), help=self._help(key))
 
     def _keys(self) -> list[Key]:
-        return commands(self._locktop.place_of(self.screen))
+        replay = self._locktop.status.tape is not None
+        found = commands(self._locktop.place_of(self.screen))
+        return [key for key in found if replay or key.needs != "recording"]
 
     @property
     def _locktop(self) -> LocktopApp:
@@ -46,5 +51,5 @@ class KeyCommands(Provider):
 
 
 def _title(key: Key) -> str:
-    """Words first, for they are what is searched; then the key, so that it is learnt."""
-    return f"{key.words}  ({key.shown})"
+    """As the help lists it, so that the key is learnt."""
+    return f"{key.shown:<11}{key.words}"

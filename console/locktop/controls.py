@@ -64,6 +64,11 @@ class Controls(ContainedApp, inherit_bindings=False):
             return True
         return await super().run_action(action, default_namespace, namespaces)
 
+    def tell_unrecorded(self, before: str, now: str) -> None:
+        """A journal that is not written is no reason to stop, but a person should know it once."""
+        if now and not before:
+            self.notify(f"nothing is recorded: {now}", markup=False, severity="warning")
+
     # -- time
 
     def action_pause(self) -> None:
@@ -93,6 +98,9 @@ class Controls(ContainedApp, inherit_bindings=False):
             else:
                 pace = min((rate for rate in RATES if rate > now), default=RATES[-1])
             self.session.set_interval(pace)
+            if self.picture.status.paused:
+                # The header tells the pace of a picture that moves.
+                self.notify(f"looks every {pace:g} s; the picture is held, p goes on", markup=False)
         self.refresh_status()
 
     def action_wind(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""What the console knows at one instant, and the lines that are said about it: header, counts, banner.
+"""What the console knows at one instant, and what is said while it lacks something: banner, empty places.
 
 Pure: a `Status` in, text and tones out.
 """
@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rich.cells import cell_len
-
 from backuplock.clock import SECOND, Span
-from backuplock.rules import State
 from backuplock.watch import Event, Track
 from locktop.block_list import BlockList
 from locktop.chronicle import Explored
@@ -20,26 +17,17 @@ from locktop.format import (
     Glyphs,
     Line,
     Part,
-    fit,
     name,
     number,
     plural,
-    rtt,
     short_seconds,
-    signed_seconds,
-    utc_instant,
-    utc_time,
 )
 from locktop.playback import Tape
 from locktop.rows import Board
 from locktop.session import SweepFailed, SweepProgress
-from locktop.watch_lines import alarm, reminder
 
 HANG_NS = 5 * SECOND
 """How long a sweep may say nothing before the banner does."""
-
-ORDER = (State.STALE, State.LATE, State.UNSURE, State.BAD, State.WAITING, State.HELD)
-"""States in the order of attention."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,111 +111,6 @@ class Status:
         return self.board is not None and (self.failure is not None or self.hanging)
 
 
-def header(status: Status, glyphs: Glyphs, width: int) -> tuple[Line, Line]:
-    """The first line: left and right end. What matters least goes first as the width shrinks."""
-    if status.tape is not None:
-        # What the recording's time and speed are must be known at any width.
-        right = [*_playing(status.tape, glyphs), *(_age(status) if width >= 84 else []), (" ", "text")]
-        room = width - sum(cell_len(text) for text, _ in right)
-        return _who(status, glyphs, room, full=False), right
-    right = [*_pulse(status, glyphs), *_age(status)]
-    snapshot = status.board.snapshot if status.board else None
-    wide, full = width >= 84, width >= 110
-    if snapshot is not None and width >= 70:
-        delay = rtt(snapshot.rtt_ns)
-        right += [("   rtt " if wide else "  ", "dim"), (delay, "text")]
-    if snapshot is not None and wide:
-        right += _skew(status, glyphs, full)
-    if width < 100:
-        right += [(" ", "text"), *_short_counts(status, glyphs)]
-    elif snapshot is not None:
-        mark = "~" if snapshot.clock.source == "assumed" else ""
-        right += [("   UTC ", "dim"), (mark + utc_time(status.now.middle), "text")]
-    right.append((" ", "text"))
-    room = width - sum(cell_len(text) for text, _ in right)
-    return _who(status, glyphs, room, full=full), right
-
-
-def _who(status: Status, glyphs: Glyphs, room: int, *, full: bool) -> Line:
-    """The target and the mode; the target's name gives way, the mode does not."""
-    known = status.label or status.url
-    known = fit(known, min(cell_len(known), max(4, room - 17)), ellipsis=glyphs.ellipsis, middle=True)
-    mode = ("[RO]", "dim") if status.read_only else ("[RW]", "late")
-    left: Line = [(" locktop ", "brand"), (" ", "text"), (known, "strong"), (" ", "text"), mode]
-    if full and status.label not in status.url:
-        left.append(("  " + status.url, "dim"))
-    return left
-
-
-def _pulse(status: Status, glyphs: Glyphs) -> list[Part]:
-    if status.paused:
-        more = f" +{number(status.unseen)} new" if status.unseen else ""
-        return [(f"{glyphs.paused} PAUSED", "waiting"), (more, "strong")]
-    pace = f" {_pace(status.interval_ns)}"
-    if status.failure is not None:
-        return [(f"{glyphs.warn} RETRY", "stale")]
-    return [(f"{glyphs.live} LIVE", "good"), (pace, "text")]
-
-
-def _playing(tape: Tape, glyphs: Glyphs) -> list[Part]:
-    mark = glyphs.paused if tape.paused else glyphs.warn if tape.ended else glyphs.cursor
-    word = " END" if tape.ended else ""
-    tone = "waiting" if tape.paused or tape.ended else "good"
-    return [
-        (f"{mark} REPLAY x{tape.speed:g}{word}", tone),
-        (f"  {utc_instant(tape.wall_ns)}", "strong"),
-    ]
-
-
-def _pace(ns: int) -> str:
-    return f"{ns / SECOND:g}s"
-
-
-def _age(status: Status) -> list[Part]:
-    if status.age_ns is None:
-        return []
-    old = status.outdated or (not status.paused and status.age_ns > 3 * status.interval_ns + 10 * SECOND)
-    return [("   ", "text"), (f"{short_seconds(status.age_ns)} old", "stale" if old else "text")]
-
-
-def _skew(status: Status, glyphs: Glyphs, full: bool) -> list[Part]:
-    """Store time minus local time. The bar is shown where there is room, or where it is wide."""
-    if status.board is None:
-        return []
-    clock = status.board.snapshot.clock
-    if clock.source == "assumed":
-        return [("   skew ", "dim"), ("?", "unsure")]
-    off, bar = clock.skew(wall_ns=status.wall_ns, mono_ns=status.mono_ns)
-    tone = "late" if abs(off) > bar + 5 * SECOND else "text"
-    shown = signed_seconds(off)
-    if full or bar > 2 * SECOND:
-        shown += f" {glyphs.plus_minus}{short_seconds(bar)}"
-    return [("   skew ", "dim"), (shown, tone)]
-
-
-def _short_counts(status: Status, glyphs: Glyphs) -> list[Part]:
-    counts = status.board.counts if status.board else {}
-    return [
-        (f" {glyphs.states[state]}{number(counts[state])}", state.value)
-        for state in ORDER
-        if counts.get(state)
-    ]
-
-
-def counts(status: Status, glyphs: Glyphs) -> Line:
-    """How many locks in each state, the right end of the second line."""
-    board = status.board
-    right: Line = []
-    if board is None:
-        return right
-    for state in ORDER:
-        if board.counts.get(state):
-            right.append((f"{glyphs.states[state]} ", state.value))
-            right.append((f"{number(board.counts[state])} ", "strong" if state is not State.HELD else "text"))
-            right.append((f"{state.value}   ", "dim"))
-    return right
-
-
 def extent(board: Board) -> Line:
     """How many locks on how many volumes."""
     total, volumes = len(board.snapshot.by_key), len(board.snapshot.volumes)
@@ -241,10 +124,9 @@ def extent(board: Board) -> Line:
 
 
 def banner(status: Status, glyphs: Glyphs) -> Line:
-    """The line under the header while something is wrong; empty while nothing is."""
+    """What stands under the header while something is wrong; empty while nothing is. The first part is the
+    mark, the second says what it is; the rest may be left out where there is no room."""
     mark: Part = (f" {glyphs.warn} ", "alert")
-    if ringing := alarm(status.deeds, glyphs):
-        return ringing
     if status.failure is not None:
         # Without data the reason stands in the middle, in full.
         return [mark, *_failure(status, status.failure)] if status.board else []
@@ -262,7 +144,7 @@ def banner(status: Status, glyphs: Glyphs) -> Line:
     if board.clashing:
         what = f"exclusion has FAILED: {plural(board.clashing, 'lock')} held against each other"
         return [mark, (what, "alert")]
-    return reminder(status.deeds, glyphs)
+    return []
 
 
 def _failure(status: Status, failure: SweepFailed) -> list[Part]:

@@ -18,7 +18,7 @@ from backuplock.watch import EventKind, Watch
 from locktop.app import LocktopApp
 from locktop.playback import Playback
 from locktop.session import Session
-from locktop.status import header
+from locktop.header import header
 from locktop.widgets.painted import width_of
 from tui.look import console, lines, shown, text, until
 from tui.scene import NOW, Scene, StillClock

@@ -11,8 +11,9 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
 from locktop.format import Line
+from locktop.header import counts, header
 from locktop.keys import VIEWS, Place, footer_keys
-from locktop.status import Status, banner, counts, header
+from locktop.status import Status, banner
 from locktop.watch_lines import watch_line
 from locktop.widgets.bars import (
     MIN_HEIGHT,

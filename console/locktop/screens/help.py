@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len
+from textual import events
 from textual.app import ComposeResult
-from textual.containers import Container
+from textual.containers import Container as Box
 
 from backuplock.rules import State
 from locktop.format import Glyphs, Line
-from locktop.keys import Key, Place, bindings, help_groups
+from locktop.keys import KEYS, Key, Place, bindings, help_groups
 from locktop.screens.base import Sheet
 from locktop.widgets.bars import TitleRule, TooSmall
 from locktop.widgets.panes import Scroller
@@ -46,7 +48,7 @@ class HelpScreen(Sheet):
     def compose(self) -> ComposeResult:
         """A sheet in the middle."""
         glyphs = self.locktop.glyphs
-        with Container(id="sheet"):
+        with Box(id="sheet"):
             yield TitleRule(glyphs)
             yield Scroller(glyphs)
         yield TooSmall()
@@ -54,11 +56,22 @@ class HelpScreen(Sheet):
     def on_mount(self) -> None:
         """Write the sheet."""
         super().on_mount()
-        self.query_one(TitleRule).show([("Help", "strong")], [("? or esc closes", "dim")])
+        self.query_one(Scroller).show(help_lines(self._place, self.locktop.glyphs, self._about()))
+        self._title()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Say whether there is more than fits."""
+        super().on_resize(event)
+        self.call_after_refresh(self._title)
+
+    def _about(self) -> About:
         status = self.locktop.status
-        replay = status.tape is not None
-        lines = help_lines(self._place, self.locktop.glyphs, read_only=status.read_only, replay=replay)
-        self.query_one(Scroller).show(lines)
+        off = tuple((key, why) for key in KEYS if (why := self.locktop.why_off(key)))
+        return About(status.read_only, status.tape is not None, status.unrecorded, off)
+
+    def _title(self) -> None:
+        more = "j k more below   " * (self.query_one(Scroller).max_scroll_y > 0)
+        self.query_one(TitleRule).show([("Help", "strong")], [(f"{more}? or esc closes", "dim")])
 
     def action_back(self) -> None:
         """Close."""
@@ -69,31 +82,65 @@ class HelpScreen(Sheet):
         self.query_one(Scroller).scroll_lines(by)
 
 
-def help_lines(place: Place, glyphs: Glyphs, *, read_only: bool, replay: bool = False) -> list[Line]:
-    """The whole sheet: 80 cells wide, and 23 lines at most so that it fits under its title."""
-    groups = [_group(title, keys) for title, keys in help_groups(place, replay=replay).items()]
-    left, right = min(
-        ((_stack(groups[:cut]), _stack(groups[cut:])) for cut in range(1, len(groups))),
-        key=lambda sides: max(map(len, sides)),
-    )
+@dataclass(frozen=True, slots=True)
+class About:
+    """The session that the help is of. `off` are the keys that do nothing in it, each with the reason."""
+
+    read_only: bool = True
+    replay: bool = False
+    unrecorded: str = ""
+    off: tuple[tuple[Key, str], ...] = ()
+
+
+def help_lines(place: Place, glyphs: Glyphs, about: About) -> list[Line]:
+    """The whole sheet, 80 cells wide: keys first, for they are what is looked for."""
+    off = {key for key, _ in about.off}
+    named = help_groups(place, replay=about.replay)
+    groups = [_group(title, keys, off) for title, keys in named.items()]
+    left, right = _two_columns(groups)
     lines: list[Line] = []
     for at in range(max(len(left), len(right))):
         first = left[at] if at < len(left) else []
         second = right[at] if at < len(right) else []
         pad = COLUMN - sum(cell_len(text) for text, _ in first)
         lines.append([*first, (" " * max(1, pad), "text"), *second])
-    return [*lines, [], *_states(glyphs), [], *_closing(read_only=read_only)]
+    listed = {key for keys in named.values() for key in keys}
+    reasons = [(key, why) for key, why in about.off if key in listed]
+    return [*lines, *_off(reasons), [], *_states(glyphs), [], *_closing(place, about)]
+
+
+def _two_columns(groups: Sequence[list[Line]]) -> tuple[list[Line], list[Line]]:
+    """The groups in two columns of about the same length, the first one at the top of the left."""
+    splits = [
+        (
+            _stack([group for at, group in enumerate(groups) if not right >> at & 1]),
+            _stack([group for at, group in enumerate(groups) if right >> at & 1]),
+        )
+        for right in range(0, 1 << len(groups), 2)
+    ]
+    return min(splits, key=lambda sides: (max(map(len, sides)), -len(sides[0])))
 
 
 def _stack(groups: Sequence[list[Line]]) -> list[Line]:
     return [line for at, group in enumerate(groups) for line in ([[], *group] if at else group)]
 
 
-def _group(title: str, keys: Sequence[Key]) -> list[Line]:
+def _group(title: str, keys: Sequence[Key], off: Container[Key]) -> list[Line]:
     return [
         [(f"  {title}", "dim")],
-        *([(f"  {key.shown:<10}", "key"), (key.words, "text")] for key in keys),
+        *(
+            [(f"  {key.shown:<10}", "faint" if key in off else "key"), (key.words, _tone(key, off))]
+            for key in keys
+        ),
     ]
+
+
+def _tone(key: Key, off: Container[Key]) -> str:
+    return "dim" if key in off else "text"
+
+
+def _off(reasons: Sequence[tuple[Key, str]]) -> list[Line]:
+    return [[(f"  ({key.shown} is off: {why})", "dim")] for key, why in reasons]
 
 
 def _states(glyphs: Glyphs) -> list[Line]:
@@ -109,11 +156,30 @@ def _states(glyphs: Glyphs) -> list[Line]:
     return lines
 
 
-def _closing(*, read_only: bool) -> list[Line]:
-    lines: list[Line] = [
-        [("  TTL ", "dim"), ("until it ends unless refreshed, ~ where clocks are unsure", "text")],
-        [("  BLOCKS NOW ", "dim"), ("what cannot start because of it, and how many wait", "text")],
-    ]
-    if read_only:
-        lines.append([("  [RO] ", "dim"), ("read-only: nothing here writes to the store", "text")])
-    return lines
+_FILTER = [
+    ("FILTER", 'type:delete state:stale,late !owner:node-2 ttl:<30s "two words"'),
+    ("", "a comma is or, ! is not, tab completes; times as of the last look"),
+]
+_OTHERS = [
+    ("TTL", "until it ends unless refreshed, ~ where clocks are unsure"),
+    ("BLOCKS NOW", "what cannot start because of it, and how many wait"),
+]
+_NOTES: dict[str, list[tuple[str, str]]] = {
+    "locks": [
+        *_FILTER,
+        ("n N", "to what the last filter found; without one, to what is not well"),
+        ("ORDER", "rests 3 s after a move, and while marked, paused or in a dialog"),
+        *_OTHERS,
+    ],
+    "blocked": [*_FILTER, *_OTHERS],
+}
+
+
+def _closing(place: Place, about: About) -> list[Line]:
+    notes = list(_NOTES.get(place, _OTHERS))
+    notes.append(("UNSURE", "also what would have ended since the last look, as in a pause"))
+    if about.read_only:
+        notes.append(("[RO]", "read-only: nothing here writes to the store"))
+    if about.unrecorded:
+        notes.append(("RECORD", f"nothing is recorded: {about.unrecorded}"))
+    return [[(f"  {label:<10} ", "dim"), (words, "text")] for label, words in notes]

@@ -75,12 +75,27 @@ class TabBar(Bar):
 
 
 class Banner(Bar):
-    """What is wrong, while something is."""
+    """What is wrong, while something is: on one line, or on two where one does not hold it."""
+
+    LINES: ClassVar[int] = 2
 
     def show(self, left: Line, right: Line | None = None) -> None:
         """An empty line hides the banner."""
         self.set_class(bool(left), "-shown")
+        self.set_class(len(self._wrapped(left)) > 1, "-two")
         super().show(left, right)
+
+    def render_line(self, y: int) -> Strip:
+        """One of its lines; what exceeds the last is cut."""
+        return self.paint_line(self._wrapped(self._left), y)
+
+    def _wrapped(self, parts: Line) -> list[Line]:
+        width = max(20, self.app.size.width)
+        lines = wrap(parts, width - 1, hang=3)
+        if len(lines) <= self.LINES:
+            return lines
+        rest = [part for line in lines[self.LINES - 1 :] for part in line[line is not lines[1] :]]
+        return [*lines[: self.LINES - 1], cut(rest, width, self._glyphs.ellipsis)]
 
 
 class TitleRule(Bar):

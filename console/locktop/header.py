@@ -1,0 +1,154 @@
+"""The first lines of every view: target, pulse, age of the data, clocks, and how many locks in which state.
+
+Pure: a `Status` in, text and tones out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rich.cells import cell_len
+
+from backuplock.clock import SECOND
+from backuplock.rules import State
+from locktop.format import (
+    Glyphs,
+    Line,
+    Part,
+    fit,
+    number,
+    rtt,
+    short_seconds,
+    signed_seconds,
+    utc_instant,
+    utc_time,
+)
+from locktop.playback import Tape
+from locktop.status import Status
+
+OFF_NS, WIDE_BAR_NS = 5 * SECOND, 2 * SECOND
+"""Skew beyond its error bar, and an error bar, that a person must know of."""
+
+ORDER = (State.STALE, State.LATE, State.UNSURE, State.BAD, State.WAITING, State.HELD)
+"""States in the order of attention."""
+
+
+def header(status: Status, glyphs: Glyphs, width: int) -> tuple[Line, Line]:
+    """The first line: left and right end. What matters least goes first as the width shrinks."""
+    if status.tape is not None:
+        # What the recording's time and speed are must be known at any width.
+        right = [*_playing(status.tape, glyphs), *(_age(status) if width >= 84 else []), (" ", "text")]
+        room = width - sum(cell_len(text) for text, _ in right)
+        return _who(status, glyphs, room, full=False), right
+    right = [*_pulse(status, glyphs), *_age(status)]
+    snapshot = status.board.snapshot if status.board else None
+    wide, full = width >= 84, width >= 110
+    skewed = not wide and _clock_matters(status)
+    if snapshot is not None and width >= 70 and not skewed:
+        delay = rtt(snapshot.rtt_ns)
+        right += [("   rtt " if wide else "  ", "dim"), (delay, "text")]
+    if snapshot is not None and (wide or skewed):
+        right += _skew(status, glyphs, full)
+    if width < 100:
+        right += [(" ", "text"), *_short_counts(status, glyphs)]
+    elif snapshot is not None:
+        mark = "~" if snapshot.clock.source == "assumed" else ""
+        right += [("   UTC ", "dim"), (mark + utc_time(status.now.middle), "text")]
+    right.append((" ", "text"))
+    room = width - sum(cell_len(text) for text, _ in right)
+    return _who(status, glyphs, room, full=full), right
+
+
+def _who(status: Status, glyphs: Glyphs, room: int, *, full: bool) -> Line:
+    """The target and the mode; the target's name gives way, the mode does not."""
+    known = status.label or status.url
+    known = fit(known, min(cell_len(known), max(4, room - 17)), ellipsis=glyphs.ellipsis, middle=True)
+    mode = ("[RO]", "dim") if status.read_only else ("[RW]", "late")
+    left: Line = [(" locktop ", "brand"), (" ", "text"), (known, "strong"), (" ", "text"), mode]
+    if full and status.label not in status.url:
+        left.append(("  " + status.url, "dim"))
+    return left
+
+
+def _pulse(status: Status, glyphs: Glyphs) -> list[Part]:
+    if status.paused:
+        more = f" +{number(status.unseen)} new" if status.unseen else ""
+        return [(f"{glyphs.paused} PAUSED", "waiting"), (more, "strong")]
+    pace = f" {_pace(status.interval_ns)}"
+    if status.failure is not None:
+        return [(f"{glyphs.warn} RETRY", "stale")]
+    if status.hanging:
+        return [(f"{glyphs.warn} HANGS", "stale")]
+    return [(f"{glyphs.live} LIVE", "good"), (pace, "text")]
+
+
+def _playing(tape: Tape, glyphs: Glyphs) -> list[Part]:
+    mark = glyphs.paused if tape.paused else glyphs.warn if tape.ended else glyphs.cursor
+    word = " END" if tape.ended else ""
+    tone = "waiting" if tape.paused or tape.ended else "good"
+    return [
+        (f"{mark} REPLAY x{tape.speed:g}{word}", tone),
+        (f"  {utc_instant(tape.wall_ns)}", "strong"),
+    ]
+
+
+def _pace(ns: int) -> str:
+    return f"{ns / SECOND:g}s"
+
+
+def _age(status: Status) -> list[Part]:
+    if status.age_ns is None:
+        return []
+    old = status.outdated or (not status.paused and status.age_ns > 3 * status.interval_ns + 10 * SECOND)
+    return [("   ", "text"), (f"{short_seconds(status.age_ns)} old", "stale" if old else "text")]
+
+
+def _skew(status: Status, glyphs: Glyphs, full: bool) -> list[Part]:
+    """Store time minus local time. The bar is shown where there is room, or where it is wide."""
+    if status.board is None:
+        return []
+    clock = status.board.snapshot.clock
+    if clock.source == "assumed":
+        return [("   skew ", "dim"), ("?", "unsure")]
+    off, bar = clock.skew(wall_ns=status.wall_ns, mono_ns=status.mono_ns)
+    tone = "late" if _is_off(off, bar) else "text"
+    shown = signed_seconds(off)
+    if full or bar > WIDE_BAR_NS:
+        shown += f" {glyphs.plus_minus}{short_seconds(bar)}"
+    return [("   skew ", "dim"), (shown, tone)]
+
+
+def _clock_matters(status: Status) -> bool:
+    """Whether the clocks are so that a person must know it, however narrow the screen."""
+    if status.board is None or status.board.snapshot.clock.source == "assumed":
+        return False
+    off, bar = status.board.snapshot.clock.skew(wall_ns=status.wall_ns, mono_ns=status.mono_ns)
+    return _is_off(off, bar) or bar > WIDE_BAR_NS
+
+
+def _is_off(off: int, bar: int) -> bool:
+    return abs(off) > bar + OFF_NS
+
+
+def _short_counts(status: Status, glyphs: Glyphs) -> list[Part]:
+    counts = status.board.counts_at(status.now) if status.board else Counter[State]()
+    return [
+        (f" {glyphs.states[state]}{number(counts[state])}", state.value)
+        for state in ORDER
+        if counts.get(state)
+    ]
+
+
+def counts(status: Status, glyphs: Glyphs) -> Line:
+    """How many locks in each state, the right end of the second line."""
+    board = status.board
+    right: Line = []
+    if board is None:
+        return right
+    found = board.counts_at(status.now)
+    for state in ORDER:
+        if found.get(state):
+            right.append((f"{glyphs.states[state]} ", state.value))
+            right.append((f"{number(found[state])} ", "strong" if state is not State.HELD else "text"))
+            right.append((f"{state.value}   ", "dim"))
+    return right
