@@ -74,7 +74,7 @@ async def test_from_a_paste_into_any_view_to_the_culprit() -> None:
             assert "late, perhaps dead: missed 1 refresh" in found
             assert "held by node-093" in found
             assert "remove it perhaps" in found
-            assert "lock-0123456789abcdef is the refused operation's own, already deleted" in found
+            assert "lock-0123456789abcdef is the refused operation's own, which it deletes" in found
             await pilot.press("escape")
             await until(pilot, lambda: not isinstance(app.screen, ExplainScreen))
 
