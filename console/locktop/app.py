@@ -113,8 +113,8 @@ class LocktopApp(Acting, inherit_bindings=False):
         before = self.status.unrecorded
         self.picture.hear(message.event)
         self.status = self.picture.status
-        self.tell_unrecorded(before, self.status.unrecorded)
         self.hear_deed(message.event)
+        self.tell_unrecorded(before, self.status.unrecorded)
 
     def refresh_status(self) -> None:
         """Time has passed, or a person changed something."""

@@ -25,6 +25,7 @@ from locktop.format import (
 from locktop.playback import Tape
 from locktop.rows import Board
 from locktop.session import SweepFailed, SweepProgress
+from locktop.watch_lines import alarm, reminder
 
 HANG_NS = 5 * SECOND
 """How long a sweep may say nothing before the banner does."""
@@ -127,6 +128,8 @@ def banner(status: Status, glyphs: Glyphs) -> Line:
     """What stands under the header while something is wrong; empty while nothing is. The first part is the
     mark, the second says what it is; the rest may be left out where there is no room."""
     mark: Part = (f" {glyphs.warn} ", "alert")
+    if ringing := alarm(status.deeds, glyphs):
+        return ringing
     if status.failure is not None:
         # Without data the reason stands in the middle, in full.
         return [mark, *_failure(status, status.failure)] if status.board else []
@@ -144,7 +147,7 @@ def banner(status: Status, glyphs: Glyphs) -> Line:
     if board.clashing:
         what = f"exclusion has FAILED: {plural(board.clashing, 'lock')} held against each other"
         return [mark, (what, "alert")]
-    return []
+    return reminder(status.deeds, glyphs)
 
 
 def _failure(status: Status, failure: SweepFailed) -> list[Part]:
