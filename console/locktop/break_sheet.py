@@ -138,25 +138,30 @@ def prompt(form: Form) -> str:
 # -- the sheet
 
 
-def sheet(form: Form, status: Status, glyphs: Glyphs, width: int) -> list[Line]:
-    """Everything above the fields."""
+def sheet(form: Form, status: Status, glyphs: Glyphs, width: int, *, dense: bool = False) -> list[Line]:
+    """Everything above the fields; `dense`: without blank lines."""
     if form.outcomes:
-        return [*_outcomes(form, glyphs)]
+        return _outcomes(form)
     where = Fact("store", ((status.label, "strong"), (f"  {status.url}", "dim")))
     facts = [where, *(_many(form) if form.many else _single(form, status, glyphs))]
-    lines = fact_lines(facts, width)
-    if form.many:
-        return [*lines, *_listed(form, status, glyphs)]
+    groups = [fact_lines(facts, width)]
     plan, proposal = form.plan, form.proposal
-    if plan is None or proposal is None:
-        return lines
-    after = [
-        Fact("after" if at == 0 else "", ((name(line), _weight(plan)),))
-        for at, line in enumerate(plan.consequences)
-    ]
-    lines += [[], *fact_lines(after, width), []]
-    lines += [line for check in proposal.checks for line in _check_lines(check, width)]
-    return [*lines, [], *_guarantees(plan.guarantees, width)]
+    if form.many:
+        groups += _listed(form, status, glyphs)
+    elif plan is not None and proposal is not None:
+        # What speaks against it comes first, for it must be seen.
+        checks = sorted(proposal.checks, key=lambda check: check.ok is True)
+        groups.append(fact_lines(_after(plan), width))
+        groups.append([line for check in checks for line in _check_lines(check, width)])
+        groups.append(_guarantees(plan.guarantees, width))
+    gap: list[Line] = [] if dense else [[]]
+    return [line for at, group in enumerate(groups) for line in (gap * bool(at) + group)]
+
+
+def _after(plan: Plan) -> list[Fact]:
+    tone = "text" if plan.dead else "late"
+    lines = enumerate(plan.consequences)
+    return [Fact("" if at else "after", ((name(line), tone),)) for at, line in lines]
 
 
 def _single(form: Form, status: Status, glyphs: Glyphs) -> list[Fact]:
@@ -181,10 +186,6 @@ def _state(plan: Plan, status: Status, glyphs: Glyphs) -> list[Part]:
         last = utc_near(plan.token.modified_ns, status.now.middle)
         parts.append((f"{ends}, last refresh {last} UTC", "text"))
     return parts
-
-
-def _weight(plan: Plan) -> str:
-    return "text" if plan.dead else "late"
 
 
 def _check_lines(check: Check, width: int) -> list[Line]:
@@ -227,7 +228,7 @@ def _many(form: Form) -> list[Fact]:
     return facts
 
 
-def _listed(form: Form, status: Status, glyphs: Glyphs) -> list[Line]:
+def _listed(form: Form, status: Status, glyphs: Glyphs) -> list[list[Line]]:
     lines: list[Line] = []
     for plan in form.plans:
         left = ttl_ns(plan.lock, status.now)
@@ -236,15 +237,16 @@ def _listed(form: Form, status: Status, glyphs: Glyphs) -> list[Line]:
         about: Line = [(plan.token.shown, "text"), (f"  {type_label(plan.lock.record)}{ended}", "dim")]
         lines.append([mark, *about])
     out = form.proposal.left_out if form.proposal is not None else ()
-    heading: list[Line] = [[], [("  LEFT OUT", "dim")]] if out else []
-    return [[], *lines, *heading, *(_left_out(one) for one in out)]
+    if not out:
+        return [lines]
+    return [lines, [[("  LEFT OUT", "dim")], *(_left_out(one) for one in out)]]
 
 
 def _left_out(one: LeftOut) -> Line:
     return [("  - ", "dim"), (one.token.shown, "text"), (f"  {name(one.why)}", "late")]
 
 
-def _outcomes(form: Form, glyphs: Glyphs) -> list[Line]:
+def _outcomes(form: Form) -> list[Line]:
     done = sum(one.done for one in form.outcomes)
     rest = len(form.outcomes) - done
     lines: list[Line] = [

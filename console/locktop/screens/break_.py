@@ -29,6 +29,12 @@ from locktop.widgets.panes import Scroller
 ASK_EVERY_S = 2.0
 """How often the preconditions are read anew."""
 
+BESIDE = 7
+"""Lines of the dialog beside the sheet: frame, fields, buttons, the footer."""
+
+TALL = 30
+"""Lines from which there is room for blank ones; the styles know it as well."""
+
 
 class Typed(Input):
     """What must be typed by hand: a pasted name proves nothing."""
@@ -172,7 +178,7 @@ class BreakScreen(Sheet):
             return
         status, glyphs, form = self.locktop.status, self.locktop.glyphs, self._form
         width = max(40, scroller.size.width or 60)
-        scroller.show(sheet(form, status, glyphs, width))
+        scroller.show(sheet(form, status, glyphs, width, dense=self.size.height < TALL))
         why = why_off(form, self.locktop.session.clock.mono_ns())
         on = not why
         typed, button, cancel = (
@@ -207,8 +213,10 @@ class BreakScreen(Sheet):
         return [(f"  {warn} {why}", "late")]
 
     def on_resize(self, event: events.Resize) -> None:
-        """Wrap anew."""
+        """Wrap anew; whatever is short, fields and buttons are to be seen."""
         super().on_resize(event)
+        beside = BESIDE + 2 * (event.size.height >= TALL)
+        self.query_one(Scroller).styles.max_height = max(1, event.size.height - beside)
         self.call_after_refresh(self._show)
 
     # -- what people do

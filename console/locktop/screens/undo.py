@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.widget import Widget
@@ -215,6 +216,11 @@ class ConfirmScreen(Sheet):
         self.query_one(TitleRule).show([(title, "key")], [("esc cancels", "dim")])
         width = min(76, self.app.size.width - 2)
         self.query_one(Scroller).show(question(self._entry, finish=self._finish, width=width))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Whatever is short, the buttons are to be seen."""
+        super().on_resize(event)
+        self.query_one(Scroller).styles.max_height = max(1, event.size.height - 5)
 
     def on_button_pressed(self, message: ButtonPressed) -> None:
         """Tell the list, or nobody."""
