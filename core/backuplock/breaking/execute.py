@@ -15,10 +15,11 @@ from backuplock.breaking.errors import AuditError, Because, Failed, Refused
 from backuplock.breaking.plan import Order
 from backuplock.breaking.quarantine import Kept
 from backuplock.breaking.removal import Removal, remove
-from backuplock.breaking.token import Token, difference, digest_of
+from backuplock.breaking.seen import current
+from backuplock.breaking.token import Token, digest_of
 from backuplock.breaking.writer import Step, Writer
 from backuplock.clock import Span
-from backuplock.errors import BackupLockError, Irregular, StoreError, TooLarge
+from backuplock.errors import BackupLockError, StoreError
 from backuplock.rules import expired
 from backuplock.stores.base import Blob
 from backuplock.text import printable
@@ -92,37 +93,6 @@ def execute(writer: Writer, order: Order, *, reason: str = "", allow_live: bool 
         return carry_out(writer, kept)
 
 
-def current(writer: Writer, token: Token) -> Blob:
-    """The lock as it is now, if that is what the token means.
-
-    Raises:
-        Refused: it is not, or is not there.
-        StoreError: it could not be read.
-    """
-    try:
-        blob = writer.store.read(token.key)
-    except (Irregular, TooLarge) as error:
-        raise Refused(f"{token.shown} is not broken, {error.what}", because=Because.UNFIT) from error
-    return checked(token, blob)
-
-
-def checked(token: Token, blob: Blob | None) -> Blob:
-    """`blob`, if it is what the token means.
-
-    Raises:
-        Refused: it is not, or is not there.
-    """
-    if blob is None:
-        raise Refused(
-            f"{token.shown} is not broken, it is not there any more",
-            because=Because.GONE,
-            advice="its holder gave it back, or somebody else removed it",
-        )
-    if differs := difference(token, blob):
-        raise Refused(f"{token.shown} is not broken, {differs}", because=Because.CHANGED, advice="look again")
-    return blob
-
-
 def _still_dead(writer: Writer, token: Token, blob: Blob) -> None:
     seen = blob.observed
     if seen is None:
@@ -169,7 +139,7 @@ def carry_out(writer: Writer, kept: Kept) -> Broken:
         raise _failure(writer, kept, why, error) from error
     writer.told(Step.COPIED)
     try:
-        removal = remove(writer, kept, checked)
+        removal = remove(writer, kept)
     except Refused as refused:
         withdraw(writer, kept.id)
         _record_end(writer, kept, "refused", refused.what)

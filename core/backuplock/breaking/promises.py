@@ -57,7 +57,7 @@ def promises(
 def _refreshed(found: Capabilities, *, renames: bool, changes: bool, window: Window | None) -> Guarantee:
     name = "a lock that is refreshed meanwhile stays"
     if renames:
-        why = "the file is renamed away, looked at, and put back where it was if it had been refreshed"
+        why = "the file is renamed away, looked at, and put back where it was if it was refreshed just then"
         return Guarantee(name, True, f"{why}; it is out of its place for that moment")
     if found.conditional_delete == "yes" and changes:
         return Guarantee(

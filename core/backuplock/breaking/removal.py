@@ -1,24 +1,22 @@
 """The one act that cannot be taken lightly: a lock out of its place, only if it still is what was seen.
 
-Where the store can rename, the file goes to the quarantine as it is, is looked at there, and goes back where
-it was if it had been refreshed; a refresh that comes later makes a new file. Elsewhere a last look comes
-right before a delete that is conditional where the store has been seen to honour it.
+A last look comes right before it. For what is refreshed between the two: where the store can rename, the
+file goes to the quarantine as it is, is looked at there, and goes back where it was; a refresh that comes
+later makes a new file. Elsewhere the delete is conditional where the store has been seen to honour that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from backuplock.breaking import quarantine
 from backuplock.breaking.errors import Because, Failed, Refused
 from backuplock.breaking.quarantine import Kept
-from backuplock.breaking.token import Token, difference
+from backuplock.breaking.seen import current
+from backuplock.breaking.token import difference
 from backuplock.breaking.writer import Step, Writer
 from backuplock.errors import Conflict, StoreError, Unreachable
-from backuplock.stores.base import Aside, Blob, aside_of
-
-Check = Callable[[Token, Blob | None], Blob]
+from backuplock.stores.base import Aside, aside_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Removal:
     notes: tuple[str, ...] = ()
 
 
-def remove(writer: Writer, kept: Kept, check: Check) -> Removal:
+def remove(writer: Writer, kept: Kept) -> Removal:
     """Take the lock out of its place, and look at the place afterwards.
 
     Raises:
@@ -39,22 +37,23 @@ def remove(writer: Writer, kept: Kept, check: Check) -> Removal:
         Failed: the store did not do its part.
     """
     aside = aside_of(writer.store)
+    began = writer.clock.mono_ns()
+    try:
+        current(writer, kept.token)
+    except StoreError as error:
+        what = f"{kept.token.shown} was not broken: {error.what}"
+        raise _failed(kept, what, error, settled=True) from error
+    writer.told(Step.RECHECKED)
     if aside is not None:
         return _rename(writer, kept, aside)
-    return _delete(writer, kept, check)
+    return _delete(writer, kept, began)
 
 
 # -- where there is no rename
 
 
-def _delete(writer: Writer, kept: Kept, check: Check) -> Removal:
+def _delete(writer: Writer, kept: Kept, began: int) -> Removal:
     store, token = writer.store, kept.token
-    began = writer.clock.mono_ns()
-    try:
-        check(token, store.read(token.key))
-    except StoreError as error:
-        raise _failed(kept, f"{token.shown} was not broken: {error.what}", error, settled=True) from error
-    writer.told(Step.RECHECKED)
     conditional = store.capabilities.conditional_delete == "yes"
     note = ""
     try:

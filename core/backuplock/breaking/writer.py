@@ -28,7 +28,7 @@ class Step(enum.StrEnum):
     COPIED = "copied"
     """A copy lies in the quarantine, and was read back."""
     RECHECKED = "rechecked"
-    """The store showed it once more, right before the delete (where there is no rename)."""
+    """The store showed it once more, right before it goes."""
     REMOVED = "removed"
     """The lock is out of its place."""
     VERIFIED = "verified"
