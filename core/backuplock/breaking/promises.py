@@ -77,7 +77,7 @@ def _told(window: Window | None) -> str:
         return (
             f"{remains}, and shows when its holder refreshes again; the time between is one or two requests"
         )
-    times = "time" if window.rounds == 1 else f"{window.rounds} times"
+    times = "once" if window.rounds == 1 else f"{window.rounds} times"
     return (
         f"{remains}, and shows when its holder refreshes again; between them lay "
         f"{_ms(window.median_ns)} ms ({_ms(window.longest_ns)} at most, measured {times})"
