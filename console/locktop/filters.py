@@ -6,6 +6,7 @@ Pure: rows in, rows out. What a filter may say stands in `locktop.query`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from backuplock.clock import Span
 from backuplock.rules import State
@@ -88,6 +89,12 @@ class Filter:
                 found.append(row)
         self._known = fresh
         return found
+
+
+def narrowed(board: Board, query: Query) -> Board:
+    """A board with the rows that fit; volumes that could not be read stay."""
+    kept = [row for row in board.rows if row.lock is None or query.fits(row, haystack(row), board.now)]
+    return replace(board, rows=tuple(kept))
 
 
 def arrange(rows: Iterable[Row], sort: str, *, reverse: bool = False) -> list[Row]:

@@ -211,7 +211,7 @@ KEYS: tuple[Key, ...] = (
     Key("move(1)", "j,down", "j k", "down, up", "", "columns"),
     Key("move(-1)", "k,up", "k", "", "", "columns"),
     Key("toggle_column", "space", "space", "show, hide", "", "columns", "show, hide", 1),
-    Key("usual", "u", "u", "as they were", "", "columns", "the usual ones", 2),
+    Key("usual", "d", "d", "the usual ones", "", "columns", "the usual ones", 2),
     Key("back", "escape,enter,c", "esc", "close", "", "columns", "close", 0),
     # Breaking
     Key("field(1)", "tab", "tab", "next, previous field", "", "break", "next", 1),

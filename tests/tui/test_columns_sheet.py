@@ -47,7 +47,7 @@ async def _toggles(app: LocktopApp, pilot: Pilot[int]) -> None:
 async def _usual(app: LocktopApp, pilot: Pilot[int]) -> None:
     await pilot.press("j", "space", "j", "space")
     await until(pilot, lambda: _wanted(app) == USUAL - {"claim", "type"})
-    await pilot.press("u")
+    await pilot.press("d")
     await until(pilot, lambda: _wanted(app) == USUAL)
 
 
@@ -60,7 +60,7 @@ async def _closes(app: LocktopApp, pilot: Pilot[int]) -> None:
 
 
 KEYS.update(dict.fromkeys(("j", "k", "down", "up"), _moves))
-KEYS.update({"space": _toggles, "u": _usual})
+KEYS.update({"space": _toggles, "d": _usual})
 KEYS.update(dict.fromkeys(("escape", "enter", "c"), _closes))
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from backuplock.model import Snapshot
     from backuplock.stores.base import Store
     from backuplock.survey import Progress
+    from locktop.query import Query
     from locktop.rows import Board
 
 _EXAMPLES = """\
@@ -34,11 +35,16 @@ examples:
   locktop ls /mnt/backups
   locktop ls --json s3://backups@us-east-1/prod/ | jq '.locks[] | select(.state == "stale") | .key'
   locktop ls --csv --all -t nfs://nas.example:/backups > locks.csv
+  locktop ls --filter 'type:delete state:stale,late !claim:test/ ttl:<1m' /mnt/backups
   locktop ls --json --timeout 30 > locks.json || echo "not a complete answer: $?"
 
 Data goes to stdout, the summary and what could not be read to stderr. The table shows first what needs
 attention, JSON and CSV are sorted by volume and lock; JSON carries everything, exactly (its fields:
 locktop ls --schema).
+
+A filter has words, looked for in all that is known of a lock, and columns (type, state, owner, ttl, age,
+volume, claim, workload, lock, op, blocks) with values; all must fit, a comma is or, ! in front is not.
+What could not be read is told in any case, and the exit code is that of the whole answer.
 
 exit codes:
 """
@@ -58,6 +64,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also volumes without locks (a request each), ghosts, and leftovers of failed writes",
     )
+    parser.add_argument(
+        "-f",
+        "--filter",
+        metavar="FILTER",
+        help="only locks that fit, in the language of the console's filter: 'type:delete state:stale,late'",
+    )
     add_schema(parser, "locktop.output.json_", "locktop.output.csv_")
     parser.add_argument("-q", "--quiet", action="store_true", help="no summary on stderr")
     parser.add_argument("--timeout", metavar="SECONDS", help="give up after so long (wait for ever)")
@@ -68,15 +80,34 @@ def run(options: argparse.Namespace) -> int:
     """Sweep, print, and say by the exit code whether the answer is complete."""
     settings = settings_of(options)
     target = target_of(settings)
+    wanted = _wanted(options)
     snapshot = _patiently(
         opener(target), settings, progress=not options.quiet, url=target.url, all_names=options.all
     )
     from locktop.rows import board_of
 
     board = board_of(snapshot)
-    print_board(board, options.form, everything=options.all, ascii_only=settings.ascii.value)
+    from locktop.filters import narrowed
+
+    found = narrowed(board, wanted) if wanted is not None else board
+    print_board(found, options.form, everything=options.all, ascii_only=settings.ascii.value)
     summary = options.form is None and not options.quiet
+    if wanted is not None and summary:
+        say(f"{sum(row.lock is not None for row in found.rows):,} of these fit {wanted.text}:")
     return narrate(board, summary=summary, ascii_only=settings.ascii.value)
+
+
+def _wanted(options: argparse.Namespace) -> Query | None:
+    if options.filter is None:
+        return None
+    from locktop.query import parse
+    from locktop.settings import Usage
+
+    if options.all:
+        raise Usage(
+            "--all and --filter do not go together", advice="a filter is of locks: leave one out"
+        )
+    return parse(options.filter)
 
 
 def _patiently(
