@@ -48,6 +48,10 @@ class LonghornPeer:
         self._thread.start()
         return True
 
+    def refresh_now(self) -> None:
+        """Write it once more, blindly, as its thread does: a holder that wakes."""
+        self._write(acquired=True)
+
     def unlock(self) -> None:
         """Stop refreshing, then delete."""
         self._ending.set()
