@@ -16,9 +16,9 @@ from backuplock.replay import ReplayClock, ReplayStore
 from backuplock.survey import sweep
 from backuplock.watch import EventKind, Watch
 from locktop.app import LocktopApp
+from locktop.header import header
 from locktop.playback import Playback
 from locktop.session import Session
-from locktop.header import header
 from locktop.widgets.painted import width_of
 from tui.look import console, lines, shown, text, until
 from tui.scene import NOW, Scene, StillClock
