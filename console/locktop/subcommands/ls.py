@@ -104,9 +104,7 @@ def _wanted(options: argparse.Namespace) -> Query | None:
     from locktop.settings import Usage
 
     if options.all:
-        raise Usage(
-            "--all and --filter do not go together", advice="a filter is of locks: leave one out"
-        )
+        raise Usage("--all and --filter do not go together", advice="a filter is of locks: leave one out")
     return parse(options.filter)
 
 
