@@ -194,7 +194,7 @@ def test_ctrl_c_waits_for_the_end_of_the_transaction(
     ):
         until(lambda: slow.times == 0, "the removal is on its way")
         one.send(2)
-        one.said("ending after breaking it")
+        one.said("ending as soon as nothing is half done")
         code, out, _ = one.end()
     assert code == ExitCode.INTERRUPTED
     assert "broken: pvc-1/lock-feed" in out

@@ -255,6 +255,17 @@ def test_a_trail_that_cannot_be_written_keeps_everything_as_it_is(
     assert fingerprint(root) == before
 
 
+def test_hostile_names_are_told_harmlessly(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    volume = Volume(VOLUME, "sh\x1b[2Jop", "or\u202eders", "web")
+    write(root, volume.cfg_key, volume.cfg, time.time_ns() - 10_000 * NS)
+    for more in ([], ["--write", "--yes", "--reason", "\x1b[31mred"]):
+        done = run(capsys, "break", "-t", str(root), *more, f"{VOLUME}/feed")
+        assert done.code == ExitCode.OK, done.err
+        assert r"sh\x1b[2Jop/or\u202eders" in done.out
+        assert all(line.isprintable() for line in (done.out + done.err).splitlines())
+    assert trail()[0]["reason"] == r"\x1b[31mred"
+
+
 # -- watching before
 
 

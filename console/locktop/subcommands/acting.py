@@ -147,15 +147,12 @@ def writer_for(store: Store, timing: Timing = LONGHORN, *, resources: contextlib
 # -- doing it
 
 
-def carefully(work: Callable[[threading.Event], T], while_: str) -> tuple[T, int | None]:
+def carefully(work: Callable[[threading.Event], T]) -> tuple[T, int | None]:
     """What `work` returns, and the signal that asked to end meanwhile, if one did.
 
     What changes a store must not stop in its middle for a Ctrl-C: `work` runs in a thread, its argument is
     set by the first signal, and its safe end is waited for. A second signal leaves it where it is, as a
     crash would: the next start tells.
-
-    Args:
-        while_: what is going on, for whoever presses Ctrl-C.
 
     Raises:
         Exception: whatever `work` raised.
@@ -171,11 +168,11 @@ def carefully(work: Callable[[threading.Event], T], while_: str) -> tuple[T, int
         while not task.over:
             for number in inbox.wait(_GLANCE_S):
                 if asked is not None:
-                    say(f"left in the middle of {while_}: locktop undo tells how it stands")
+                    say("left as it is: locktop undo tells how it stands")
                     raise Ended(number)
                 asked = number
                 stop.set()
-                say(f"ending after {while_}; once more leaves it in its middle")
+                say("ending as soon as nothing is half done; once more leaves it as it is")
     return task.result(), asked
 
 

@@ -230,7 +230,7 @@ def _obstacle(task: _Task, sheet: Sheet) -> str:
 
 
 def _break(task: _Task, store: Store, sheet: Sheet, resources: contextlib.ExitStack) -> int:
-    from backuplock.breaking import Refused
+    from backuplock.breaking import Failed, Refused
 
     plan = sheet.plan
     # An audit trail that cannot be written is to be known before anybody is asked.
@@ -247,17 +247,17 @@ def _break(task: _Task, store: Store, sheet: Sheet, resources: contextlib.ExitSt
             if not _confirmed(plan):
                 return ExitCode.NEGATIVE
             reason = reason or _ask_reason()
-        broken, asked = _execute(task, writer, plan, reason)
+        (broken, vigil), asked = carefully(lambda stop: _carry_out(task, writer, sheet, reason, stop))
     except KeyboardInterrupt:
         say(f"{plan.token.shown} is not broken, nothing was written")
         raise
     except BackupLockError as error:
         if task.options.json:
             _print_json(sheet, error=error)
-        if not isinstance(error, Refused):
+        if not (isinstance(error, Refused) or (isinstance(error, Failed) and error.settled)):
             say("how far it came is told by: locktop undo")
         raise
-    return _after(task, writer, sheet, broken, asked)
+    return _after(task, sheet, broken, vigil, asked)
 
 
 def _confirmed(plan: Plan) -> bool:
@@ -276,28 +276,33 @@ def _ask_reason() -> str:
     return ask("Reason, for the audit trail (may be empty):")
 
 
-def _execute(task: _Task, writer: Writer, plan: Plan, reason: str) -> tuple[Broken, int | None]:
-    from backuplock.breaking import execute
+def _carry_out(
+    task: _Task, writer: Writer, sheet: Sheet, reason: str, stop: threading.Event
+) -> tuple[Broken, Vigil]:
+    """Break it and, if asked to, wait for its fate, which goes into the audit trail however the wait ends."""
+    from backuplock.breaking import execute, follow, record_fate, vigil_of
+    from locktop.output.breaking import broken_lines
+    from locktop.vigil_line import VigilLine
 
     allow_live = bool(task.options.even_if_live)
-    return carefully(
-        lambda _stop: execute(writer, plan.order, reason=reason, allow_live=allow_live), "breaking it"
-    )
-
-
-def _after(task: _Task, writer: Writer, sheet: Sheet, broken: Broken, asked: int | None) -> int:
-    """Tell, watch if asked to, and find the exit code."""
-    from backuplock.breaking import vigil_of
-    from locktop.output.breaking import broken_lines
-
+    broken = execute(writer, sheet.plan.order, reason=reason, allow_live=allow_live)
     if not task.options.json:
         sys.stdout.write("".join(f"{line}\n" for line in broken_lines(broken, writer.clock.wall_ns())))
         sys.stdout.flush()
     vigil = vigil_of(broken, sheet.snapshot, task.timing)
-    if (task.options.watch and asked is None) or vigil.decided:
-        vigil, asked = _watch(writer, vigil, broken.id)
+    if task.options.watch and not stop.is_set():
+        with VigilLine(vigil, writer.clock) as line:
+            vigil = follow(writer.store, vigil, clock=writer.clock, told=line.tell, stop=stop)
+    if task.options.watch or vigil.decided:
+        record_fate(writer, vigil, broken.id)
+    return broken, vigil
+
+
+def _after(task: _Task, sheet: Sheet, broken: Broken, vigil: Vigil, asked: int | None) -> int:
+    """Tell what came of it, and find the exit code."""
+    watched = task.options.watch or vigil.decided
     if task.options.json:
-        _print_json(sheet, broken=broken, vigil=vigil if task.options.watch or vigil.decided else None)
+        _print_json(sheet, broken=broken, vigil=vigil if watched else None)
     if vigil.decided:
         return _verdict(vigil)
     if asked is not None:
@@ -305,20 +310,6 @@ def _after(task: _Task, writer: Writer, sheet: Sheet, broken: Broken, asked: int
             say("no longer watched: locktop show tells whether it came back")
         return SIGNALLED + asked
     return ExitCode.OK
-
-
-def _watch(writer: Writer, vigil: Vigil, entry: str) -> tuple[Vigil, int | None]:
-    """Wait for the lock's fate; it goes into the audit trail, also where the wait was ended."""
-    from backuplock.breaking import follow, record_fate
-    from locktop.vigil_line import VigilLine
-
-    with VigilLine(vigil, writer.clock) as line:
-        found, asked = carefully(
-            lambda stop: follow(writer.store, vigil, clock=writer.clock, told=line.tell, stop=stop),
-            "this look",
-        )
-    record_fate(writer, found, entry)
-    return found, asked
 
 
 def _verdict(vigil: Vigil) -> int:

@@ -216,7 +216,7 @@ def _apply(
 
         return clean_up(writer, plan, reason=task.options.reason or "", told=progress.tell, stop=stop)
 
-    done, asked = carefully(work, "the removal at hand")
+    done, asked = carefully(work)
     if report is not None:
         report.rest(done.stopped)
     if task.options.json:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from backuplock.clock import SystemClock, nanoseconds
 from backuplock.rules import LONGHORN, Timing
+from backuplock.text import printable
 from locktop.durations import parse_duration
 from locktop.exits import SIGNALLED, ExitCode, exit_table
 from locktop.output.streams import say
@@ -186,9 +187,11 @@ def _undo(task: _Task, store: Store, found: tuple[Copy, ...], resources: context
 
         options = task.options
         done = undo(writer, entry, reason=options.reason or "", without_volume=options.without_volume)
-        return f"put back: {done.key}; it counts for {done.protects_s:g} s, and nobody refreshes it"
+        return (
+            f"put back: {printable(done.key)}; it counts for {done.protects_s:g} s, and nobody refreshes it"
+        )
 
-    return _done(task, put_back, "putting it back", entry)
+    return _done(task, put_back, entry)
 
 
 def _told(task: _Task, store: Store, copy: Copy) -> int:
@@ -224,7 +227,7 @@ def _end(task: _Task, store: Store, known: Known, resources: contextlib.ExitStac
     require_write(task.settings)
     writer = writer_for(store, task.timing, resources=resources)
     act = _finish if options.finish is not None else _take_back
-    return _done(task, lambda _stop: act(writer, entry, options.reason or ""), "ending it", entry)
+    return _done(task, lambda _stop: act(writer, entry, options.reason or ""), entry)
 
 
 def _finish(writer: Writer, entry: str, _reason: str) -> str:
@@ -244,7 +247,7 @@ def _take_back(writer: Writer, entry: str, reason: str) -> str:
     undone = take_back(writer, entry, reason=reason)
     if undone is None:
         return "taken back: nothing had to be put back, the lock is in its place or went by itself"
-    return f"taken back: {undone.key} is there again; it counts for {undone.protects_s:g} s"
+    return f"taken back: {printable(undone.key)} is there again; it counts for {undone.protects_s:g} s"
 
 
 def _purge(task: _Task, store: Store, found: tuple[Copy, ...], resources: contextlib.ExitStack) -> int:
@@ -272,7 +275,7 @@ def _purge(task: _Task, store: Store, found: tuple[Copy, ...], resources: contex
         gone = purge(writer, task.options.id or "", older_ns=task.older_ns)
         return f"removed for good: {plural(len(gone), 'copy', 'copies')}"
 
-    return _done(task, work, "the removal", task.options.id or "")
+    return _done(task, work, task.options.id or "")
 
 
 def _old(task: _Task, found: tuple[Copy, ...], now_ns: int) -> list[Copy]:
@@ -300,9 +303,9 @@ def _sure(count: int, early: int) -> bool:
     return False
 
 
-def _done(task: _Task, work: Callable[[threading.Event], str], while_: str, entry: str) -> int:
+def _done(task: _Task, work: Callable[[threading.Event], str], entry: str) -> int:
     """Do it, say what was done, and find the exit code."""
-    line, asked = carefully(work, while_)
+    line, asked = carefully(work)
     if task.options.json:
         from locktop.output import undo, volume_json
 
