@@ -243,11 +243,15 @@ KEYS: tuple[Key, ...] = (
 PRIORITY_KEYS = frozenset({"ctrl+c", "ctrl+q", "ctrl+z", "ctrl+l", "ctrl+p"})
 """Keys that work wherever the focus is, in a text field as well."""
 
+AT_ONCE = frozenset({"slash"})
+"""Keys that are obeyed before the next key is looked at: what is typed on in one go is text, no commands.
+In a text field they are text themselves (`View.check_action`)."""
+
 
 def bindings(place: Place, *, read_only: bool = True) -> list[BindingType]:
     """Textual's bindings of one place."""
     return [
-        Binding(single, key.action, key.words, show=False, priority=single in PRIORITY_KEYS)
+        Binding(single, key.action, key.words, show=False, priority=single in PRIORITY_KEYS | AT_ONCE)
         for key in KEYS
         if key.place == place and not (key.dangerous and read_only)
         for single in key.keys.split(",")

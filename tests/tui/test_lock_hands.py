@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from locktop.app import LocktopApp
 from locktop.messages import SortRequested
@@ -296,3 +298,14 @@ async def test_it_looks_as_it_was_approved(look: str, plain: bool) -> None:
             await pilot.resize_terminal(*size)
             await pilot.pause()
             compare(app, "locks", f"{look}-{size[0]}x{size[1]}{'-ascii' * plain}")
+
+
+async def test_what_is_typed_after_the_slash_in_one_go_is_text_and_no_commands() -> None:
+    async with console(night().session()) as (app, pilot):
+        # As from a terminal: all keys are there before the first is obeyed.
+        for key in ("slash", "p", "v", "c", "x", "q", "slash"):
+            character = "/" if key == "slash" else key
+            app.post_message(events.Key(key, character))
+        await until(pilot, lambda: app.screen.query_one("#filter", Input).value == "pvcxq/")
+        assert not app.status.paused
+        assert app.return_code is None

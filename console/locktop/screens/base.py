@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
+from textual.widgets import Input, TextArea
 
 from locktop.format import Line
 from locktop.header import counts, header
@@ -79,6 +80,12 @@ class View(Screen[None]):
         self.set_class(self.locktop.plain, "-ascii")
         self.watch(self.app, "status", self._follow, init=False)
         self.update_now()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In a text field the key of the filter is text."""
+        if action == "filter" and isinstance(self.focused, Input | TextArea):
+            return False
+        return super().check_action(action, parameters)
 
     def on_screen_resume(self) -> None:
         """Catch up on what happened while another view was shown."""

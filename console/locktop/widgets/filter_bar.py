@@ -37,17 +37,24 @@ class FilterBar(Vertical):
         yield Bar(self._glyphs, id="filter-says")
 
     def open(self) -> None:
-        """Show the field and type into it."""
+        """Show the field and type into it, from the very next key on."""
         self.add_class("-open")
+        # What is hidden takes no focus, and styles come with the next refresh: too late for a fast hand.
+        self.display = True
+        self.call_after_refresh(self.styles.clear_rule, "display")
         field = self.query_one(Input)
         field.cursor_blink = False
-        field.focus()
+        self.screen.set_focus(field)
 
     def clear(self) -> None:
         """Empty and hide the field."""
         self.query_one(Input).value = ""
         self.say("")
+        self._close()
+
+    def _close(self) -> None:
         self.remove_class("-open")
+        self.styles.clear_rule("display")
 
     def say(self, problem: str) -> None:
         """What is wrong with the filter; while nothing is, what may come next."""
@@ -64,7 +71,8 @@ class FilterBar(Vertical):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter goes back to the table; an empty filter is none."""
         event.stop()
-        self.set_class(bool(event.value), "-open")
+        if not event.value:
+            self._close()
         self.post_message(FilterClosed(keep=bool(event.value)))
 
     def on_key(self, event: events.Key) -> None:
