@@ -14,7 +14,7 @@ from backuplock.rules import State
 from locktop.columns import EXTRA, MARGIN
 from locktop.filters import Filter, arrange, held_still
 from locktop.rows import SORTS, Board, Row, board_of, state_now, ttl_ns
-from locktop.widths import PRIORITY, Wish, fit_columns, lay_out, most_skipped
+from locktop.widths import PRIORITY, fit_columns
 
 NOW = 1_767_323_045 * SECOND
 MONO = 5_000 * SECOND
