@@ -5,6 +5,7 @@ What they need is imported by whoever asks: most tests want neither a server nor
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
     from harness.s3 import S3Server
     from harness.stale import StalePair
     from harness.tls import Tls
+
+
+def pytest_configure() -> None:
+    """Programs that tests start inherit which signals are ignored: SIGINT and SIGQUIT are, where
+    the tests themselves were started in the background by a script."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGQUIT, signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True, scope="session")
