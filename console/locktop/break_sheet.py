@@ -21,6 +21,7 @@ from locktop.format import (
     Part,
     age,
     countdown,
+    fit,
     name,
     number,
     owner_label,
@@ -30,7 +31,11 @@ from locktop.format import (
 )
 from locktop.rows import ttl_ns
 from locktop.status import Status
+from locktop.widgets.painted import wrap
 from locktop.widgets.panes import fact_lines
+
+STEM = 21
+"""Cells of a lock's name in a list; Longhorn's have as many."""
 
 FRESH_NS = 10 * SECOND
 """How old preconditions may be for the button to be on; they are read anew every two seconds."""
@@ -71,10 +76,11 @@ class Form:
 
     @property
     def to_type(self) -> str:
-        """What confirms it: of a dead lock the end of its name, of any other all of it; of many, how many."""
+        """What confirms it: of a dead lock the end of its name, of any other all of it; of many, how many.
+        What no keyboard has is typed as it is shown."""
         if self.many:
             return str(len(self.plans)) if self.plans else ""
-        return self.plan.to_type if self.plan is not None else ""
+        return printable(self.plan.to_type) if self.plan is not None else ""
 
     @property
     def asks(self) -> bool:
@@ -105,7 +111,7 @@ def obstacle(form: Form) -> str:
         if check.name == "unchanged" and check.ok is not True:
             return f"not broken: {name(check.words)}"
     if not plan.dead and not form.even_if_live:
-        return "nothing shows that its holder is dead; only locktop --even-if-live breaks it all the same"
+        return "its holder may be alive; only locktop --even-if-live breaks it all the same"
     return ""
 
 
@@ -141,13 +147,13 @@ def prompt(form: Form) -> str:
 def sheet(form: Form, status: Status, glyphs: Glyphs, width: int, *, dense: bool = False) -> list[Line]:
     """Everything above the fields; `dense`: without blank lines."""
     if form.outcomes:
-        return _outcomes(form)
+        return _wrapped(_outcomes(form), width)
     where = Fact("store", ((status.label, "strong"), (f"  {status.url}", "dim")))
     facts = [where, *(_many(form) if form.many else _single(form, status, glyphs))]
     groups = [fact_lines(facts, width)]
     plan, proposal = form.plan, form.proposal
     if form.many:
-        groups += _listed(form, status, glyphs)
+        groups += [_wrapped(lines, width) for lines in _listed(form, status, glyphs, width)]
     elif plan is not None and proposal is not None:
         # What speaks against it comes first, for it must be seen.
         checks = sorted(proposal.checks, key=lambda check: check.ok is True)
@@ -156,6 +162,11 @@ def sheet(form: Form, status: Status, glyphs: Glyphs, width: int, *, dense: bool
         groups.append(_guarantees(plan.guarantees, width))
     gap: list[Line] = [] if dense else [[]]
     return [line for at, group in enumerate(groups) for line in (gap * bool(at) + group)]
+
+
+def _wrapped(lines: Sequence[Line], width: int) -> list[Line]:
+    """No line longer than the sheet is wide: its height is counted by its lines."""
+    return [piece for line in lines for piece in (wrap(line, width, hang=6) if line else [line])]
 
 
 def _after(plan: Plan) -> list[Fact]:
@@ -228,14 +239,16 @@ def _many(form: Form) -> list[Fact]:
     return facts
 
 
-def _listed(form: Form, status: Status, glyphs: Glyphs) -> list[list[Line]]:
+def _listed(form: Form, status: Status, glyphs: Glyphs, width: int) -> list[list[Line]]:
     lines: list[Line] = []
     for plan in form.plans:
         left = ttl_ns(plan.lock, status.now)
-        ended = f"  ended {countdown(-left)} ago" if left is not None and left < 0 else ""
         mark: Part = (f"  {glyphs.states[plan.state]} ", plan.state.value)
-        about: Line = [(plan.token.shown, "text"), (f"  {type_label(plan.lock.record)}{ended}", "dim")]
-        lines.append([mark, *about])
+        stem = fit(name(plan.lock.stem), STEM, ellipsis=glyphs.ellipsis, middle=True)
+        volume = fit(name(plan.lock.volume), max(8, width - STEM - 27), ellipsis=glyphs.ellipsis, middle=True)
+        ended = f"  {countdown(left):>8}" if left is not None else ""
+        lines.append([mark, (f"{stem}  ", "text"), (f"{volume}  ", "text")])
+        lines[-1].append((f"{type_label(plan.lock.record):<8}{ended}", "dim"))
     out = form.proposal.left_out if form.proposal is not None else ()
     if not out:
         return [lines]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from backuplock.breaking import Plan, Token, Window, make_plan, preconditions, token_of
 from backuplock.clock import Clock
-from backuplock.errors import Malformed
+from backuplock.errors import BackupLockError, Malformed
+from backuplock.evidence import Surroundings, surroundings
 from backuplock.model import Snapshot
 from backuplock.stores.base import Store
 from locktop.deeds import LeftOut, Proposal, Question
 
 
 def propose(store: Store, question: Question, window: Window | None, clock: Clock) -> Proposal:
-    """The answer to a question. Of a single lock the store is asked, in one request; of many the youngest
-    Snapshot tells, for each is read again before it is broken.
+    """The answer to a question. Of a single lock the store is asked; of many the youngest Snapshot tells, for
+    each is read again before it is broken.
 
     Args:
         window: what earlier breaks on the store have measured.
@@ -57,5 +58,16 @@ def moved(token: Token, latest: Snapshot) -> str:
 def _plan(store: Store, question: Question, token: Token, window: Window | None) -> Plan:
     """By the youngest Snapshot while that shows the version that was seen, else by the one of then."""
     shown = question.opened if moved(token, question.latest) else question.latest
-    around = question.around if len(question.tokens) == 1 else None
+    around = _beside(store, question, token) if len(question.tokens) == 1 else None
     return make_plan(store, shown, token.key, tracks=question.tracks, around=around, window=window)
+
+
+def _beside(store: Store, question: Question, token: Token) -> Surroundings | None:
+    """What lies beside the locks of a single lock's volume: looked at here until the session has looked, for
+    somebody at work there must show before anybody can be quick enough."""
+    if question.around is not None:
+        return question.around
+    try:
+        return surroundings(store, token.volume)
+    except BackupLockError:
+        return None

@@ -12,6 +12,7 @@ from locktop import keys
 from locktop.app import LocktopApp
 from locktop.screens.base import View
 from locktop.screens.blocked import BlockedScreen
+from locktop.screens.break_ import BreakScreen
 from locktop.screens.columns import ColumnsScreen
 from locktop.screens.details import DetailsScreen
 from locktop.screens.events import EventsScreen
@@ -19,9 +20,17 @@ from locktop.screens.explain import ExplainScreen
 from locktop.screens.help import HelpScreen
 from locktop.screens.locks import LocksScreen
 from locktop.screens.simulate import SimulateScreen
+from locktop.screens.undo import ConfirmScreen, UndoScreen
 from locktop.widgets.filter_bar import FilterBar
 from locktop.widgets.panes import Scroller
-from tui import test_columns_sheet, test_details, test_explain_screen, test_lock_hands, test_replay
+from tui import (
+    test_break,
+    test_columns_sheet,
+    test_details,
+    test_explain_screen,
+    test_lock_hands,
+    test_replay,
+)
 from tui.look import console, cursor, lines, shown, table, text, until
 from tui.scene import night
 
@@ -315,12 +324,13 @@ async def test_ctrl_c_quits_while_a_filter_is_typed() -> None:
 def test_no_key_goes_untested() -> None:
     # Suspending needs a terminal: tests/tui/test_terminal.py.
     tested = {
-        "locks": {*LOCKS, *test_lock_hands.KEYS},
+        "locks": {*LOCKS, *test_lock_hands.KEYS, "x"},
         "columns": {*test_columns_sheet.KEYS},
-        "details": set(test_details.KEYS),
+        "details": {*test_details.KEYS, "x"},
+        "break": set(test_break.KEYS),
         "help": {*HELP, "q"},
         "explain": set(test_explain_screen.KEYS),
-        "app": {*EVERYWHERE, *test_replay.KEYS, "q", "ctrl+q", "ctrl+c", "ctrl+z"},
+        "app": {*EVERYWHERE, *test_replay.KEYS, "q", "u", "ctrl+q", "ctrl+c", "ctrl+z"},
     }
     for place, names in tested.items():
         bound = {key for entry in keys.KEYS if entry.place == place for key in entry.keys.split(",")}
@@ -336,6 +346,9 @@ def test_every_action_exists() -> None:
         "simulate": SimulateScreen,
         "events": EventsScreen,
         "explain": ExplainScreen,
+        "break": BreakScreen,
+        "undo": UndoScreen,
+        "confirm": ConfirmScreen,
         "columns": ColumnsScreen,
         "help": HelpScreen,
     }

@@ -230,7 +230,8 @@ async def test_outside_a_replay_nothing_can_be_wound() -> None:
 
 
 async def _each_says_no(app: LocktopApp, pilot: Pilot[int]) -> None:
-    for key in sorted(KEYS):
+    # The arrows are about columns in a table that is no recording's.
+    for key in sorted(KEYS - {"left", "right"}):
         app.clear_notifications()
         await until(pilot, lambda: "only a recording" not in text(app))
         await pilot.press(key)

@@ -65,6 +65,11 @@ class BreakScreen(Sheet):
         self._asked = False
         self._hint = ""
 
+    @property
+    def form(self) -> Form:
+        """How it stands."""
+        return self._form
+
     def compose(self) -> ComposeResult:
         """A frame that is like no other."""
         glyphs = self.locktop.glyphs
@@ -208,8 +213,8 @@ class BreakScreen(Sheet):
         if not why:
             return [("  the button breaks it: tab to it, then enter", "good")]
         if why == prompt(form):
-            hint: Line = [(f"   {self._hint}", "late")] if self._hint else []
-            return [(f"  {why}:  ", "text"), (form.to_type, "key"), *hint]
+            said, tone = (self._hint, "late") if self._hint else (why, "text")
+            return [(f"  {said}:  ", tone), (form.to_type, "key")]
         return [(f"  {warn} {why}", "late")]
 
     def on_resize(self, event: events.Resize) -> None:
@@ -232,7 +237,7 @@ class BreakScreen(Sheet):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in a field does nothing, and says so."""
         event.stop()
-        self._hint = "enter here breaks nothing"
+        self._hint = "enter breaks nothing here, the button does"
         self._show()
 
     def on_paste_refused(self, _: PasteRefused) -> None:

@@ -133,7 +133,8 @@ class FooterBar(Painted):
         segments = [Segment(" ", base)]
         for key in self._keys:
             if (key.action, key.place) in kept:
-                click = Style(meta={"@click": f"{'app' if key.place == 'app' else 'screen'}.{key.action}"})
+                scope = "" if key.action.startswith("app.") else "app." if key.place == "app" else "screen."
+                click = Style(meta={"@click": scope + key.action})
                 segments.append(Segment(key.shown.split(" ")[0], self.ink("key") + base + click))
                 segments.append(Segment(f" {key.footer}", self.ink("dim") + base + click))
                 segments.append(Segment(" " * gap, self.ink("dim") + base))
