@@ -243,9 +243,9 @@ KEYS: tuple[Key, ...] = (
 PRIORITY_KEYS = frozenset({"ctrl+c", "ctrl+q", "ctrl+z", "ctrl+l", "ctrl+p"})
 """Keys that work wherever the focus is, in a text field as well."""
 
-AT_ONCE = frozenset({"slash"})
-"""Keys that are obeyed before the next key is looked at: what is typed on in one go is text, no commands.
-In a text field they are text themselves (`View.check_action`)."""
+AT_ONCE = frozenset({"slash", "tab", "shift+tab"})
+"""Keys that are obeyed before the next key is looked at: what is typed on in one go goes where it belongs.
+The slash is text in a text field (`View.check_action`)."""
 
 
 def bindings(place: Place, *, read_only: bool = True) -> list[BindingType]:

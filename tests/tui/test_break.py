@@ -162,6 +162,21 @@ async def test_a_burst_of_keys_breaks_nothing(tmp_path: Path) -> None:
         assert app.status.deeds.acted is None
 
 
+async def test_what_is_typed_in_one_go_goes_where_it_belongs(tmp_path: Path) -> None:
+    scene = quiet(night())
+    async with breaking(scene, tmp_path) as (app, pilot):
+        screen = await opened(app, pilot, DEAD)
+        screen.query_one("#typed", Input).focus()
+        # As from a slow terminal: all keys are there before the first is obeyed. The button is off at that time.
+        for key in (*"7be35a18", "tab", *"gone", "tab", "tab", "enter"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: screen.query_one("#reason", Input).value == "gone")
+        assert screen.query_one("#typed", Input).value == "7be35a18"
+        await pilot.pause(0.2)
+        assert DEAD in there(scene)
+        assert app.status.deeds.acted is None
+
+
 async def test_enter_held_down_on_the_button_breaks_once(tmp_path: Path) -> None:
     scene = quiet(night())
     async with breaking(scene, tmp_path) as (app, pilot):
