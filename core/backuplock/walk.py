@@ -1,21 +1,21 @@
-"""The walk through the folders of a store, level by level; for `backuplock.survey`."""
+"""The walk through a store, for `backuplock.survey`: folder by folder, or by its keys in order."""
 
 from __future__ import annotations
 
-import statistics
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from backuplock import layout
-from backuplock.clock import SECOND, Clock, Observation, StoreClock, assumed, observe
+from backuplock.asking import Asking
+from backuplock.clock import SECOND, Clock, Observation, assumed, observe
 from backuplock.crew import Crew
 from backuplock.errors import Irregular, StoreError, Unreachable
-from backuplock.evidence import volume_names
-from backuplock.model import Leftover, LockFile, Snapshot, VolumeNames, VolumeView
-from backuplock.reading import folder_locks, read_lock
-from backuplock.stores.base import BODY_CAP, Blob, Listing, Store
+from backuplock.model import LockFile, Snapshot, VolumeView
+from backuplock.ranges import NO_KEYS, Done, Ranges, Task, nameless
+from backuplock.stores.base import Listing, Store, ranged_of
+from backuplock.views import Views, unlistable
 
 WORKERS = 16
 """Requests in flight at most; a boto3 client keeps 10 to 50 connections and gains nothing beyond."""
@@ -28,8 +28,6 @@ GIVE_UP_AFTER = 8
 
 _HEED_S = 0.1
 """How often it is asked whether the sweep is to stop while no answer comes."""
-
-VOLUME_CFG_CAP = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +43,6 @@ class Cancelled(Exception):
     """The sweep was told to stop."""
 
 
-_Task = Callable[[], "_Found"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What one task brought: more tasks, and perhaps a finished volume or a problem."""
-
-    tasks: tuple[_Task, ...] = ()
-    volume: VolumeView | None = None
-    problem: str = ""
-    new_volumes: int = 0
-    unreachable: StoreError | None = None
-
-
 class Walk:
     """The state of one sweep."""
 
@@ -72,55 +56,48 @@ class Walk:
         all_names: bool,
     ) -> None:
         self._store = store
-        self._all_names = all_names
         self._previous = previous
-        self._known: Mapping[str, LockFile] = previous.by_key if previous else {}
-        self._names: dict[str, VolumeNames] = {
-            volume.name: volume.names for volume in (previous.volumes if previous else ()) if volume.names
-        }
         self._clock = clock
         self._progress = progress
         self._stop = stop
-        self._guard = threading.Lock()
-        self._requests = 0
-        self._bodies = 0
-        self._rtts: deque[int] = deque(maxlen=512)
-        self._seen: StoreClock | None = previous.clock if previous else None
+        self._asking = Asking(store, clock, previous.clock if previous else None)
+        self._views = Views(self._asking, previous, all_names)
 
     # -- the run
 
     def run(self, workers: int, clock_error_ns: int) -> Snapshot:
         began = self._clock.mono_ns()
-        root = self._list(layout.VOLUMES)
+        root = self._asking.list(layout.VOLUMES)
         present = bool(root.folders or root.entries) or self._has_backupstore()
-        volumes: list[VolumeView] = []
+        firsts = tuple(name for name in _leading_on(root) if layout.is_shard(name))
+        volumes: dict[str, VolumeView] = {}
         problems: list[str] = []
-        tasks = tuple(self._first_level(name) for name in _leading_on(root) if layout.is_shard(name))
-        with Crew[_Found](workers, "sweep") as crew:
-            self._drain(crew, tasks, volumes, problems)
-        return self._snapshot(began, volumes, problems, clock_error_ns, present=present)
+        ranges = Ranges(ranged_of(self._store), self._asking, self._views, self._first_level, workers)
+        with Crew[Done](workers, "sweep") as crew:
+            self._drain(crew, ranges.begin(firsts), volumes, problems)
+        ranges.end(well=not problems and not any(view.problem for view in volumes.values()))
+        return self._snapshot(began, list(volumes.values()), problems, clock_error_ns, present=present)
 
     def look(self, volume: str, folder: str, clock_error_ns: int) -> Snapshot:
         began = self._clock.mono_ns()
         try:
-            inside = self._list(folder)
+            inside = self._asking.list(folder)
         except Irregular as error:
             # Longhorn follows it: what it holds is unknown, not nothing.
-            view = VolumeView(volume, problem=f"could not be listed: {error}")
-            return self._snapshot(began, [view], [], clock_error_ns, present=True)
+            return self._snapshot(began, [unlistable(volume, error)], [], clock_error_ns, present=True)
         found = bool(inside.entries or inside.folders)
         present = found or self._has_backupstore()
-        volumes = [self._inside(volume, folder, inside)] if found else []
+        volumes = [self._views.of(volume, folder, inside)] if found else []
         return self._snapshot(began, volumes, [], clock_error_ns, present=present)
 
     def _drain(
         self,
-        crew: Crew[_Found],
-        tasks: tuple[_Task, ...],
-        volumes: list[VolumeView],
+        crew: Crew[Done],
+        tasks: tuple[Task, ...],
+        volumes: dict[str, VolumeView],
         problems: list[str],
     ) -> None:
-        waiting: deque[_Task] = deque(tasks)
+        waiting: deque[Task] = deque(tasks)
         known = failed_in_row = 0
         while waiting or crew.busy:
             if self._stop.is_set():
@@ -128,19 +105,18 @@ class Walk:
             while waiting and crew.busy < 4 * WORKERS:
                 crew.give(waiting.popleft())
             done = crew.take(_HEED_S)
-            for found in done:
+            for came in done:
                 # Depth first: a volume that was found is finished before the next folder is opened.
-                waiting.extendleft(found.tasks)
-                known += found.new_volumes
-                if found.volume is not None:
-                    volumes.append(found.volume)
-                if found.problem:
-                    problems.append(found.problem)
-                failed_in_row = failed_in_row + 1 if found.unreachable else 0
-                if found.unreachable and failed_in_row >= GIVE_UP_AFTER:
-                    raise found.unreachable
+                waiting.extendleft(came.tasks)
+                known += came.new_volumes
+                volumes.update(came.volumes)
+                if came.problem:
+                    problems.append(came.problem)
+                failed_in_row = failed_in_row + 1 if came.unreachable else 0
+                if came.unreachable and failed_in_row >= GIVE_UP_AFTER:
+                    raise came.unreachable
             if self._progress is not None and done:
-                self._progress(Progress(len(volumes), known, self._requests))
+                self._progress(Progress(len(volumes), max(known, len(volumes)), self._asking.requests))
 
     def _snapshot(
         self,
@@ -155,8 +131,8 @@ class Walk:
         ordered = tuple(sorted(volumes, key=lambda volume: volume.name))
         by_key = {lock.key: lock for volume in ordered for lock in volume.locks}
         for seen in self._refreshes(by_key, ended):
-            self._seen = observe(self._seen, seen, "refreshes seen")
-        known = self._seen
+            self._asking.seen = observe(self._asking.seen, seen, "refreshes seen")
+        known = self._asking.seen
         if known is None or known.source == "assumed":
             known = assumed(wall_ns=wall, mono_ns=ended, error_ns=clock_error_ns)
         return Snapshot(
@@ -166,9 +142,9 @@ class Walk:
             began_mono_ns=began,
             ended_mono_ns=ended,
             taken_wall_ns=wall,
-            requests=self._requests,
-            bodies_read=self._bodies,
-            rtt_ns=round(statistics.median(self._rtts)) if self._rtts else None,
+            requests=self._asking.requests,
+            bodies_read=self._asking.bodies,
+            rtt_ns=self._asking.rtt_ns,
             problems=tuple(sorted(problems)),
             store_present=present,
             capabilities=self._store.capabilities,
@@ -179,129 +155,60 @@ class Walk:
         """A lock that was rewritten between two looks was stamped between them: where a store says nothing
         about its clock (NFS opened for reading), its holders do."""
         before = self._previous
-        if before is None or (self._seen is not None and self._seen.source not in _PASSIVE):
+        known = self._asking.seen
+        if before is None or (known is not None and known.source not in _PASSIVE):
             return []
         grain = self._store.capabilities.grain_ns
         return [
             Observation(before.began_mono_ns, ended, lock.modified_ns, grain)
             for key, lock in by_key.items()
-            if (old := self._known.get(key)) is not None
+            if (old := before.by_key.get(key)) is not None
             and old.modified_ns is not None
             and lock.modified_ns is not None
             and lock.modified_ns > old.modified_ns
         ]
 
-    # -- the levels of the tree
+    # -- folder by folder
 
-    def _first_level(self, first: str) -> _Task:
+    def _first_level(self, first: str) -> Task:
         folder = f"{layout.VOLUMES}/{first}"
 
-        def task() -> _Found:
+        def task() -> Done:
             return self._listed(
                 folder, lambda names: tuple(self._second_level(f"{folder}/{n}") for n in names)
             )
 
         return task
 
-    def _second_level(self, folder: str) -> _Task:
-        def volume_task(name: str) -> _Task:
+    def _second_level(self, folder: str) -> Task:
+        def volume_task(name: str) -> Task:
             return lambda: self._volume(name, f"{folder}/{name}")
 
-        def task() -> _Found:
+        def task() -> Done:
             return self._listed(folder, lambda names: tuple(map(volume_task, names)), volumes=True)
 
         return task
 
     def _listed(
-        self, folder: str, then: Callable[[tuple[str, ...]], tuple[_Task, ...]], *, volumes: bool = False
-    ) -> _Found:
+        self, folder: str, then: Callable[[tuple[str, ...]], tuple[Task, ...]], *, volumes: bool = False
+    ) -> Done:
         try:
-            listing = self._list(folder)
+            listing = self._asking.list(folder)
         except StoreError as error:
-            return _Found(problem=f"{folder} could not be listed: {error}", unreachable=_lost(error))
+            return Done(problem=f"{folder} could not be listed: {error}", unreachable=_lost(error))
         names = tuple(name for name in _leading_on(listing) if volumes or layout.is_shard(name))
-        return _Found(tasks=then(names), new_volumes=len(names) if volumes else 0)
+        return Done(tasks=then(names), new_volumes=len(names) if volumes else 0)
 
-    def _volume(self, name: str, folder: str) -> _Found:
+    def _volume(self, name: str, folder: str) -> Done:
+        if name in NO_KEYS:
+            return Done(volumes=((folder, nameless(name)),))
         try:
-            return _Found(volume=self._inside(name, folder, self._list(folder)))
+            return Done(volumes=((folder, self._views.listed(name, folder)),))
         except StoreError as error:
-            return _Found(
-                volume=VolumeView(name, problem=f"could not be listed: {error}"), unreachable=_lost(error)
-            )
-
-    def _inside(self, name: str, folder: str, inside: Listing) -> VolumeView:
-        names = self._volume_names(name, folder, inside) if self._all_names else None
-        if layout.LOCKS not in inside.folders:
-            return VolumeView(name, names=names, problem=_odd_locks(inside))
-        listing = self._list(f"{folder}/{layout.LOCKS}")
-        locks, leftovers = self._locks(name, f"{folder}/{layout.LOCKS}", listing)
-        if locks and not self._all_names:
-            names = self._volume_names(name, folder, inside)
-        return VolumeView(
-            name=name,
-            locks=locks,
-            leftovers=leftovers,
-            names=names,
-            ghost=not inside.entries and inside.folders == (layout.LOCKS,) and name != layout.BACKING_IMAGE,
-        )
-
-    def _locks(
-        self, volume: str, folder: str, listing: Listing
-    ) -> tuple[tuple[LockFile, ...], tuple[Leftover, ...]]:
-        locks: list[LockFile] = []
-        leftovers: list[Leftover] = []
-        for entry in listing.entries:
-            key = f"{folder}/{entry.name}"
-            if not layout.is_lock_file(entry.name):
-                leftovers.append(Leftover(key, entry.size, entry.modified_ns))
-            elif (lock := read_lock(self._read, volume, key, entry, self._known.get(key))) is not None:
-                locks.append(lock)
-        locks.extend(folder_locks(volume, folder, listing))
-        return tuple(locks), tuple(leftovers)
-
-    def _volume_names(self, name: str, folder: str, inside: Listing) -> VolumeNames | None:
-        if not any(entry.name == layout.VOLUME_CFG and entry.regular for entry in inside.entries):
-            return None
-        # A claim keeps its name for the life of the volume: one read a volume is enough.
-        if name in self._names:
-            return self._names[name]
-        try:
-            blob = self._read(f"{folder}/{layout.VOLUME_CFG}", VOLUME_CFG_CAP)
-        except StoreError:
-            # Names are a courtesy: the locks are shown without them.
-            return None
-        return volume_names(blob.body) if blob else None
-
-    # -- requests
+            return Done(volumes=((folder, unlistable(name, error)),), unreachable=_lost(error))
 
     def _has_backupstore(self) -> bool:
-        root = self._list("")
-        return layout.ROOT in root.folders
-
-    def _list(self, folder: str) -> Listing:
-        began = self._clock.mono_ns()
-        listing = self._store.list(folder)
-        took = self._clock.mono_ns() - began
-        with self._guard:
-            self._requests += listing.requests
-            self._rtts.append(took // max(1, listing.requests))
-            self._note(listing.observed)
-        return listing
-
-    def _read(self, key: str, cap: int = BODY_CAP) -> Blob | None:
-        with self._guard:
-            self._requests += 1
-            self._bodies += 1
-        blob = self._store.read(key, cap=cap)
-        if blob is not None:
-            with self._guard:
-                self._note(blob.observed)
-        return blob
-
-    def _note(self, seen: Observation | None) -> None:
-        if seen is not None:
-            self._seen = observe(self._seen, seen, f"{self._store.capabilities.kind} replies")
+        return layout.ROOT in self._asking.list("").folders
 
 
 def _leading_on(listing: Listing) -> tuple[str, ...]:
@@ -312,11 +219,6 @@ def _leading_on(listing: Listing) -> tuple[str, ...]:
 
 
 _PASSIVE = ("assumed", "refreshes seen")
-
-
-def _odd_locks(inside: Listing) -> str:
-    odd = any(entry.name == layout.LOCKS for entry in inside.entries)
-    return f"{layout.LOCKS!r} is not a folder here and is not followed" if odd else ""
 
 
 def _lost(error: StoreError) -> StoreError | None:

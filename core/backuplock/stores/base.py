@@ -5,6 +5,8 @@ requests). Whatever time a store tells comes back with the replies, as an `Obser
 
 Keys are relative to the target's root, parts joined by `/`, without a leading slash; folders are keys
 without a trailing slash. A store never touches a key outside its root.
+
+What only some stores can do is apart, and asked for: `aside_of`, `ranged_of`.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ class Capabilities:
         listing_lags: a listing may miss recent changes (NFS and CIFS caches, some object stores).
         grain_ns: grain of modification times, nanoseconds.
         writable: the store was opened for writing.
+        ranged: it lists keys from a point on (`Ranged`), in order; "no" as well once it was seen not to.
     """
 
     kind: str
@@ -42,6 +45,7 @@ class Capabilities:
     listing_lags: Known
     grain_ns: int
     writable: bool
+    ranged: Known = "no"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,18 @@ class Listing:
     folders: tuple[str, ...]
     observed: Observation | None = None
     requests: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """One page of keys in their order, whatever folders they lie in; the names of `entries` are whole keys.
+
+    `more`: the store has further ones of the prefix.
+    """
+
+    entries: tuple[Entry, ...]
+    more: bool
+    observed: Observation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,4 +197,32 @@ class Aside(Protocol):
 def aside_of(store: Store) -> Aside | None:
     """What `store` offers of that; None for an object store, which has nothing like it."""
     found: Aside | None = getattr(store, "aside", None)
+    return found
+
+
+class Ranged(Protocol):
+    """What a store can do whose keys are one sorted list: give a piece of it, one request a piece."""
+
+    def keys(self, prefix: str, after: str, limit: int) -> Keys:
+        """The first keys that begin with `prefix` and come behind `after`, in the order of their UTF-8 bytes.
+
+        Args:
+            prefix: the beginning of keys; it need not end with a folder.
+            after: any text; empty: from the first key on.
+            limit: how many are wanted; a store may give fewer, and `more` then says so.
+
+        Raises: as the verbs of `Store`. Whether the answer obeys `after` and the order is not checked here.
+        """
+        ...
+
+    def distrust(self) -> None:
+        """An answer had not obeyed: say "no" in the capabilities from now on, for as long as it is open."""
+        ...
+
+
+def ranged_of(store: Store) -> Ranged | None:
+    """What `store` offers of that, unless it is known not to do it."""
+    if store.capabilities.ranged == "no":
+        return None
+    found: Ranged | None = getattr(store, "ranged", None)
     return found

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from bisect import bisect_left
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, replace
 
 from backuplock.clock import Clock, Observation, SystemClock
 from backuplock.errors import Conflict, ReadOnly, TooLarge
-from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Entry, Listing, Version
+from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Entry, Keys, Listing, Ranged, Version
 
 _AFTER_SLASH = chr(ord("/") + 1)
 
@@ -29,10 +29,17 @@ class MemoryStore:
         grain_ns: grain of modification times; 1 keeps nanoseconds.
         writable: false refuses `put` and `delete`.
         url: what `url` says.
+        ranged: offers its keys in order, as object stores do.
     """
 
     def __init__(
-        self, clock: Clock | None = None, *, grain_ns: int = 1, writable: bool = True, url: str = "memory:"
+        self,
+        clock: Clock | None = None,
+        *,
+        grain_ns: int = 1,
+        writable: bool = True,
+        url: str = "memory:",
+        ranged: bool = False,
     ) -> None:
         self._clock = clock or SystemClock()
         self._objects: dict[str, _Object] = {}
@@ -47,6 +54,7 @@ class MemoryStore:
             listing_lags="no",
             grain_ns=grain_ns,
             writable=writable,
+            ranged="yes" if ranged else "no",
         )
 
     def list(self, folder: str) -> Listing:
@@ -58,7 +66,8 @@ class MemoryStore:
             while at < len(self._keys) and (key := self._keys[at]).startswith(prefix):
                 head, slash, _ = key[len(prefix) :].partition("/")
                 if slash:
-                    folders.append(head)
+                    if head:
+                        folders.append(head)
                     at = bisect_left(self._keys, f"{prefix}{head}{_AFTER_SLASH}", at)
                     continue
                 # A Ctrl-C between two statements of a write may leave a key without an object.
@@ -66,6 +75,26 @@ class MemoryStore:
                     entries.append(Entry(head, len(found.body), found.modified_ns, found.etag))
                 at += 1
         return Listing(tuple(entries), tuple(sorted(folders)), self._observed())
+
+    @property
+    def ranged(self) -> Ranged:
+        """Its keys are kept sorted."""
+        return self
+
+    def keys(self, prefix: str, after: str, limit: int) -> Keys:
+        entries: list[Entry] = []
+        with self._lock:
+            at = bisect_right(self._keys, after) if after >= prefix else bisect_left(self._keys, prefix)
+            while at < len(self._keys) and (key := self._keys[at]).startswith(prefix):
+                if len(entries) >= limit:
+                    return Keys(tuple(entries), True, self._observed())
+                if (found := self._objects.get(key)) is not None:
+                    entries.append(Entry(key, len(found.body), found.modified_ns, found.etag))
+                at += 1
+        return Keys(tuple(entries), False, self._observed())
+
+    def distrust(self) -> None:
+        self.capabilities = replace(self.capabilities, ranged="no")
 
     def read(self, key: str, *, cap: int = BODY_CAP) -> Blob | None:
         with self._lock:

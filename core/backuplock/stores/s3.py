@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from backuplock.clock import SECOND, Clock, Observation, SystemClock, nanoseconds
 from backuplock.errors import Conflict, Malformed, ReadOnly, StoreError, Unreachable, Unsupported
-from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Entry, Listing, Version
+from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Entry, Keys, Listing, Ranged, Version
 from backuplock.stores.s3_config import Limits, S3Settings, make_client, read_settings, write_ca_file
 from backuplock.stores.s3_errors import RAISED, Call, Verb, failure, headers_of, is_missing_key
 from backuplock.stores.s3_probe import Raw, probe
-from backuplock.stores.s3_replies import Reply, blob, etag_of, page
+from backuplock.stores.s3_replies import Reply, blob, etag_of, flat, page
 from backuplock.stores.s3_replies import nanoseconds as instant
 from backuplock.stores.s3_traits import BucketTraits, read_traits
 from backuplock.text import printable
@@ -70,6 +70,7 @@ class S3Store:
             listing_lags="unproven",
             grain_ns=SECOND,
             writable=writable,
+            ranged="unproven",
         )
         self._clock = clock or SystemClock()
         self._limits = limits or Limits()
@@ -117,6 +118,28 @@ class S3Store:
         return Listing(
             tuple(entries[name] for name in sorted(entries)), tuple(sorted(folders)), seen, len(tokens) + 1
         )
+
+    @property
+    def ranged(self) -> Ranged:
+        """ListObjectsV2 without a delimiter; what does not honour StartAfter is found out by its answers."""
+        return self
+
+    def keys(self, prefix: str, after: str, limit: int) -> Keys:
+        whole = self._root + prefix
+        params: dict[str, Any] = {"Bucket": self._bucket, "Prefix": whole, "MaxKeys": limit}
+        if after:
+            params["StartAfter"] = self._root + after
+        found, seen = self._ask(
+            self._call("list", prefix.rpartition("/")[0]),
+            lambda: self._client.list_objects_v2(**params),
+            lambda reply, _: flat(reply, whole, len(self._root)),
+        )
+        assert found is not None
+        entries, more = found
+        return Keys(entries, more, seen)
+
+    def distrust(self) -> None:
+        self.capabilities = dataclasses.replace(self.capabilities, ranged="no")
 
     def read(self, key: str, *, cap: int = BODY_CAP) -> Blob | None:
         full = self._key(key)

@@ -26,9 +26,7 @@ def page(
     reply: Reply, prefix: str, entries: dict[str, Entry], folders: set[str], tokens: set[str]
 ) -> str | None:
     """Add one page to a listing; the token of the next, or None after the last."""
-    if "IsTruncated" not in reply and "Name" not in reply:
-        # Any XML, a web page for one, decodes to "nothing there": that must not pass for a listing.
-        raise NotS3("not a listing")
+    _check_listing(reply)
     for found in reply.get("CommonPrefixes", ()):
         name = _below(found["Prefix"], prefix).rstrip("/")
         if name:
@@ -38,13 +36,7 @@ def page(
         if slash:
             folders.add(name)
         elif name:
-            modified = found.get("LastModified")
-            entries[name] = Entry(
-                name,
-                int(found.get("Size", 0)),
-                None if modified is None else nanoseconds(modified),
-                _bare(found.get("ETag", "")),
-            )
+            entries[name] = _entry(name, found)
     if not reply.get("IsTruncated"):
         return None
     token = reply.get("NextContinuationToken")
@@ -52,6 +44,32 @@ def page(
         raise NotS3("its listing has no end")
     tokens.add(token)
     return str(token)
+
+
+def flat(reply: Reply, prefix: str, cut: int) -> tuple[tuple[Entry, ...], bool]:
+    """One page of a listing without folders: entries named by keys less their first `cut` characters, and
+    whether there is more behind them."""
+    _check_listing(reply)
+    contents = reply.get("Contents", ())
+    for found in contents:
+        _below(found["Key"], prefix)
+    return tuple(_entry(found["Key"][cut:], found) for found in contents), bool(reply.get("IsTruncated"))
+
+
+def _check_listing(reply: Reply) -> None:
+    if "IsTruncated" not in reply and "Name" not in reply:
+        # Any XML, a web page for one, decodes to "nothing there": that must not pass for a listing.
+        raise NotS3("not a listing")
+
+
+def _entry(name: str, found: Reply) -> Entry:
+    modified = found.get("LastModified")
+    return Entry(
+        name,
+        int(found.get("Size", 0)),
+        None if modified is None else nanoseconds(modified),
+        _bare(found.get("ETag", "")),
+    )
 
 
 def _below(key: str, prefix: str) -> str:

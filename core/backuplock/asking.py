@@ -1,0 +1,63 @@
+"""A store's reading half with a tally: requests, bodies, how long they took, what was told of its clock."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+from collections import deque
+
+from backuplock.clock import Clock, Observation, StoreClock, observe
+from backuplock.stores.base import BODY_CAP, Blob, Keys, Listing, Ranged, Store
+
+
+class Asking:
+    """What one sweep asks of a store. Safe to use from several threads at once; errors are the store's."""
+
+    def __init__(self, store: Store, clock: Clock, seen: StoreClock | None) -> None:
+        self._store = store
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._rtts: deque[int] = deque(maxlen=512)
+        self.requests = 0
+        self.bodies = 0
+        self.seen = seen
+
+    @property
+    def rtt_ns(self) -> int | None:
+        """The median time of a listing's request; None before the first."""
+        with self._guard:
+            return round(statistics.median(self._rtts)) if self._rtts else None
+
+    def list(self, folder: str) -> Listing:
+        began = self._clock.mono_ns()
+        listing = self._store.list(folder)
+        self._took(began, listing.requests, listing.observed)
+        return listing
+
+    def keys(self, ranged: Ranged, prefix: str, after: str, limit: int) -> tuple[Keys, int]:
+        """A page, and how long it took in nanoseconds."""
+        began = self._clock.mono_ns()
+        page = ranged.keys(prefix, after, limit)
+        return page, self._took(began, 1, page.observed)
+
+    def read(self, key: str, cap: int = BODY_CAP) -> Blob | None:
+        with self._guard:
+            self.requests += 1
+            self.bodies += 1
+        blob = self._store.read(key, cap=cap)
+        if blob is not None:
+            with self._guard:
+                self._note(blob.observed)
+        return blob
+
+    def _took(self, began: int, requests: int, observed: Observation | None) -> int:
+        took = self._clock.mono_ns() - began
+        with self._guard:
+            self.requests += requests
+            self._rtts.append(took // max(1, requests))
+            self._note(observed)
+        return took
+
+    def _note(self, seen: Observation | None) -> None:
+        if seen is not None:
+            self.seen = observe(self.seen, seen, f"{self._store.capabilities.kind} replies")

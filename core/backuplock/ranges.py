@@ -1,0 +1,154 @@
+"""The tasks of a sweep that reads a store's keys in order, and when it had better list folders instead."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backuplock.asking import Asking
+from backuplock.clock import SECOND
+from backuplock.errors import Malformed, StoreError, Unreachable
+from backuplock.model import VolumeView
+from backuplock.scan import Disordered, Found, PageSize, Scan, scans
+from backuplock.stores.base import Ranged
+from backuplock.views import Views, unlistable
+
+NO_KEYS = (".", "..")
+"""Names that an object's key may hold and that lead elsewhere on the way to it."""
+
+_FAILURES = 2
+"""Ranges that fail before folders are listed everywhere: one may be an accident."""
+
+_SLOW_NS = 2 * SECOND
+_SLOW_TIMES = 20
+_SLOW_PAGES = 3
+"""Stores that keep no sorted keys (gateways to file systems) may walk through all blocks for one page. Pages
+that take so long, and so many times as long as the listing of a folder, are the mark of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What one task brought: more tasks, finished volumes by their folders, perhaps a problem."""
+
+    tasks: tuple[Task, ...] = ()
+    volumes: tuple[tuple[str, VolumeView], ...] = ()
+    problem: str = ""
+    new_volumes: int = 0
+    unreachable: StoreError | None = None
+
+
+Task = Callable[[], Done]
+
+
+class Ranges:
+    """The ranges of one sweep.
+
+    Args:
+        ranged: what the store offers; None if it does not.
+        by_folders: the task that lists one first level folder by folder.
+        workers: tasks that run side by side; ranges are split while there are fewer of them.
+    """
+
+    def __init__(
+        self,
+        ranged: Ranged | None,
+        asking: Asking,
+        views: Views,
+        by_folders: Callable[[str], Task],
+        workers: int,
+    ) -> None:
+        self._ranged = ranged
+        self._asking = asking
+        self._views = views
+        self._by_folders = by_folders
+        self._workers = workers
+        self._size = PageSize()
+        self._guard = threading.Lock()
+        self._usable = ranged is not None
+        self._running = self._failed = self._pages = self._slow = 0
+        self._limit_ns = _SLOW_NS
+
+    def begin(self, firsts: tuple[str, ...]) -> tuple[Task, ...]:
+        """The tasks that read these first levels, sorted; one folder has been listed before."""
+        if self._ranged is None:
+            return tuple(map(self._by_folders, firsts))
+        begun = scans(firsts)
+        self._running = len(begun)
+        self._limit_ns = max(_SLOW_NS, _SLOW_TIMES * (self._asking.rtt_ns or 0))
+        return tuple(self._page_of(self._ranged, scan) for scan in begun)
+
+    def end(self, *, well: bool) -> None:
+        """The sweep is over. Where folders could be listed and ranges could not, the next need not try."""
+        if well and self._ranged is not None and not self._usable:
+            self._ranged.distrust()
+
+    def _page_of(self, ranged: Ranged, scan: Scan) -> Task:
+        def task() -> Done:
+            if not self._usable:
+                return self._instead(scan)
+            limit = self._size.keys
+            try:
+                page, took = self._asking.keys(ranged, scan.prefix, scan.after, limit)
+                found = scan.take(page)
+            except Disordered:
+                ranged.distrust()
+                self._usable = False
+                return self._instead(scan)
+            except StoreError as error:
+                # Such a listing may be forbidden where one of a folder is not, or cost a store more than it
+                # can give. What fails in any case is told by the folders' own failures.
+                self._note(failed=_FAILURES if not isinstance(error, Unreachable) else 1)
+                return self._instead(scan)
+            self._size.learn(limit, scan.wasted)
+            self._note(slow=took > self._limit_ns)
+            return self._onward(ranged, scan, found)
+
+        return task
+
+    def _onward(self, ranged: Ranged, scan: Scan, found: list[Found]) -> Done:
+        ready: list[tuple[str, VolumeView]] = []
+        tasks: list[Task] = []
+        for volume in found:
+            if volume.name in NO_KEYS:
+                ready.append((volume.folder, nameless(volume.name)))
+            elif self._views.needs_reading(volume.name, volume.folder, volume.inside, volume.locks):
+                tasks.append(self._view_of(volume))
+            else:
+                ready.append((volume.folder, self._view(volume)))
+        with self._guard:
+            other = None
+            if scan.done:
+                self._running -= 1
+            elif self._running < self._workers and (other := scan.split()) is not None:
+                self._running += 1
+        if scan.done:
+            onward = [self._by_folders(first) for first in scan.missed()]
+        else:
+            onward = [self._page_of(ranged, part) for part in (scan, other) if part is not None]
+        return Done(tasks=(*onward, *tasks), volumes=tuple(ready), new_volumes=len(found))
+
+    def _view(self, volume: Found) -> VolumeView:
+        return self._views.of(volume.name, volume.folder, volume.inside, volume.locks)
+
+    def _view_of(self, volume: Found) -> Task:
+        return lambda: Done(volumes=((volume.folder, self._view(volume)),))
+
+    def _instead(self, scan: Scan) -> Done:
+        with self._guard:
+            self._running -= 1
+        return Done(tasks=tuple(map(self._by_folders, scan.left())))
+
+    def _note(self, *, failed: int = 0, slow: bool = False) -> None:
+        with self._guard:
+            self._pages += 1
+            self._failed += failed
+            self._slow += slow
+            walks = self._slow >= _SLOW_PAGES and 2 * self._slow > self._pages
+            if self._failed >= _FAILURES or walks:
+                self._usable = False
+
+
+def nameless(name: str) -> VolumeView:
+    """A volume that no request can be about."""
+    return unlistable(name, Malformed(f"{name!r} is no part of a key that can be asked for"))
