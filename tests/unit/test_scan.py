@@ -48,7 +48,7 @@ class Counting(Short):
         return super().list(folder)
 
 
-@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(shapes(), st.sampled_from([1, 2, 3, 4, 5, 7, 1000]), st.sampled_from([1, 3]), st.booleans())
 @example({f"{BASE}/ab/00/v/locks/l1.lck": LOCK, f"{BASE}/ab/00/v/": b""}, 1, 1, False)
 @example({f"{BASE}/ab/00/v/locks-old/x": b"", f"{BASE}/ab/00/v/locks/": b""}, 1, 1, False)

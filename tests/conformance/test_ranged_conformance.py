@@ -1,0 +1,103 @@
+"""Every store that offers its keys in order gives them in the order of their bytes, from any point on."""
+
+from __future__ import annotations
+
+import pytest
+
+from backuplock.errors import Missing
+from backuplock.stores.base import Ranged, Store, ranged_of
+from backuplock.stores.memory import MemoryStore
+from harness.s3 import S3Server
+from harness.store_cases import put_all
+
+FOLDERS = ("a", "a-b", "a.b", "a0", "a b", "a+b", "a%41", "ab", "é", "\U0001f512", "\ufffd", "~")
+KEYS = sorted(
+    f"r/{folder}/{name}" for folder in FOLDERS for name in ("b/x", "l/1.lck", "l-old/x", "l.bak", "v")
+)
+
+
+@pytest.fixture(scope="module", params=["memory", "rclone_http", "rclone_https", "moto", "ceph"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """A store of each kind, with `KEYS` and something on either side of them."""
+    objects = {key: b"{}" for key in (*KEYS, "q/x", "r", "s/x") if request.param == "memory" or key != "r"}
+    if request.param == "memory":
+        memory = MemoryStore(ranged=True)
+        put_all(memory, objects)
+        return memory
+    server: S3Server = request.getfixturevalue(request.param)
+    store = server.store("test-ranged")
+    put_all(store, objects)
+    return store
+
+
+@pytest.fixture
+def ranged(store: Store) -> Ranged:
+    """What that store offers."""
+    found = ranged_of(store)
+    assert found is not None
+    return found
+
+
+def paged(ranged: Ranged, limit: int, after: str = "") -> list[str]:
+    """All keys, each page beginning behind the last key of the one before."""
+    names: list[str] = []
+    while True:
+        page = ranged.keys("r/", after, limit)
+        names += [entry.name for entry in page.entries]
+        assert len(page.entries) <= limit
+        if not page.more:
+            return names
+        after = names[-1]
+
+
+def test_pages_follow_one_another_without_a_gap(ranged: Ranged) -> None:
+    for limit in (1, 2, 7, 1000):
+        assert paged(ranged, limit) == KEYS
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        "q",
+        "r/",
+        "r/a/l",
+        "r/a/l/",
+        "r/a/l/\U0010fffd",
+        "r/a/l0",
+        "r/a b/l",
+        "r/a%41/l",
+        "r/a+b/l",
+        "r/é/l",
+        "r/\U0001f512/l",
+        "s",
+    ],
+)
+def test_it_begins_behind_a_point_that_need_not_be_a_key(ranged: Ranged, after: str) -> None:
+    assert paged(ranged, 5, after) == [key for key in KEYS if key > after]
+
+
+def test_a_prefix_may_end_within_a_name(ranged: Ranged) -> None:
+    page = ranged.keys("r/a-", "", 100)
+    assert [entry.name for entry in page.entries] == [key for key in KEYS if key.startswith("r/a-")]
+    assert ranged.keys("r/none", "", 100).entries == ()
+
+
+def test_what_it_tells_of_a_key_is_what_a_folder_tells(store: Store, ranged: Ranged) -> None:
+    page = ranged.keys("r/a/l/", "", 100)
+    (listed,) = store.list("r/a/l").entries
+    (entry,) = page.entries
+    assert (entry.name, entry.size, entry.modified_ns, entry.etag) == (
+        f"r/a/l/{listed.name}",
+        listed.size,
+        listed.modified_ns,
+        listed.etag,
+    )
+    assert page.observed is not None
+
+
+@pytest.mark.parametrize("server", ["rclone_http", "moto"])
+def test_a_bucket_that_is_not_there_is_no_empty_one(server: str, request: pytest.FixtureRequest) -> None:
+    found = ranged_of(request.getfixturevalue(server).store("x", bucket="no-such-bucket"))
+    assert found is not None
+    with pytest.raises(Missing):
+        found.keys("r/", "", 5)
