@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from backuplock.journal import Journal
-from backuplock.stores.base import Store
+from backuplock.stores.base import Known, Store
 from harness.store_cases import (
     ReadingCase,
     StoreCase,
@@ -20,13 +22,25 @@ from harness.store_cases import (
     s3_case,
 )
 
-_S3 = {
+if TYPE_CHECKING:
+    from harness.s3 import S3Server
+
+_S3: dict[str, tuple[str, Known, Known]] = {
     # name: fixture, conditional put, conditional delete
     "s3-rclone-http": ("rclone_http", "no", "no"),
     "s3-rclone-https": ("rclone_https", "no", "no"),
     "s3-moto": ("moto", "yes", "yes"),
     "s3-ceph": ("ceph", "yes", "no"),
+    "s3-rclone-boto3": ("rclone_http", "no", "no"),
+    "s3-moto-boto3": ("moto", "yes", "yes"),
 }
+
+
+def _server(request: pytest.FixtureRequest, param: str) -> tuple[S3Server, Known, Known]:
+    """The server of a case, and what a probe must find. "-boto3": all its requests go through boto3."""
+    name, put, delete = _S3[param]
+    server: S3Server = request.getfixturevalue(name)
+    return dataclasses.replace(server, fast_reads=not param.endswith("-boto3")), put, delete
 
 
 @pytest.fixture(params=["memory", "filesystem", *_S3])
@@ -36,8 +50,8 @@ def store_case(request: pytest.FixtureRequest, tmp_path: Path, prefix: str) -> S
         return memory_case()
     if request.param == "filesystem":
         return filesystem_case(tmp_path)
-    server, put, delete = _S3[request.param]
-    return s3_case(request.getfixturevalue(server), prefix, put, delete)
+    server, put, delete = _server(request, request.param)
+    return s3_case(server, prefix, put, delete)
 
 
 @pytest.fixture(params=["memory", "replay", "filesystem", *_S3])
@@ -52,8 +66,8 @@ def reading(request: pytest.FixtureRequest, tmp_path: Path, prefix: str) -> Iter
     elif request.param == "filesystem":
         yield reading_case(filesystem_case(tmp_path))
     else:
-        server, put, delete = _S3[request.param]
-        yield reading_case(s3_case(request.getfixturevalue(server), prefix, put, delete))
+        server, put, delete = _server(request, request.param)
+        yield reading_case(s3_case(server, prefix, put, delete))
 
 
 @pytest.fixture

@@ -16,7 +16,9 @@ KEYS = sorted(
 )
 
 
-@pytest.fixture(scope="module", params=["memory", "rclone_http", "rclone_https", "moto", "ceph"])
+@pytest.fixture(
+    scope="module", params=["memory", "rclone_http", "rclone_https", "moto", "ceph", "moto-boto3"]
+)
 def store(request: pytest.FixtureRequest) -> Store:
     """A store of each kind, with `KEYS` and something on either side of them."""
     objects = {key: b"{}" for key in (*KEYS, "q/x", "r", "s/x") if request.param == "memory" or key != "r"}
@@ -24,8 +26,9 @@ def store(request: pytest.FixtureRequest) -> Store:
         memory = MemoryStore(ranged=True)
         put_all(memory, objects)
         return memory
-    server: S3Server = request.getfixturevalue(request.param)
-    store = server.store("test-ranged")
+    name, _, through = request.param.partition("-")
+    server: S3Server = request.getfixturevalue(name)
+    store = server.store(f"test-ranged{through}", fast_reads=not through)
     put_all(store, objects)
     return store
 

@@ -32,6 +32,7 @@ class S3Server:
         process: to stop or freeze it; None for a proxy.
         ca_pem: its authority, for https.
         checks_keys: false if it takes any credentials.
+        fast_reads: whether its stores read past boto3.
     """
 
     name: str
@@ -39,6 +40,7 @@ class S3Server:
     process: Process | None = None
     ca_pem: str = ""
     checks_keys: bool = True
+    fast_reads: bool = True
 
     def environ(self, **changes: str | None) -> dict[str, str]:
         """Longhorn's variables for it; `None` leaves one out."""
@@ -63,12 +65,16 @@ class S3Server:
         bucket: str = BUCKET,
         clock: Clock | None = None,
         limits: Limits | None = None,
+        fast_reads: bool | None = None,
         **changes: str | None,
     ) -> S3Store:
         """A store on it, opened the way a user's would be; `changes` are made to the environment."""
         environ = self.environ(**changes)
         target = parse_target(self.url(prefix, bucket=bucket), environ)
-        return S3Store.open(target, writable=writable, environ=environ, clock=clock, limits=limits)
+        fast = self.fast_reads if fast_reads is None else fast_reads
+        return S3Store.open(
+            target, writable=writable, environ=environ, clock=clock, limits=limits, fast_reads=fast
+        )
 
 
 def make_bucket(server: S3Server, bucket: str) -> None:

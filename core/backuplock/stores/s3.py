@@ -22,6 +22,7 @@ from backuplock.errors import Conflict, Malformed, ReadOnly, StoreError, Unreach
 from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Entry, Keys, Listing, Ranged, Version
 from backuplock.stores.s3_config import Limits, S3Settings, make_client, read_settings, write_ca_file
 from backuplock.stores.s3_errors import RAISED, Call, Verb, failure, headers_of, is_missing_key
+from backuplock.stores.s3_fast import FastReads
 from backuplock.stores.s3_probe import Raw, probe
 from backuplock.stores.s3_replies import Reply, blob, etag_of, flat, page
 from backuplock.stores.s3_replies import nanoseconds as instant
@@ -47,6 +48,7 @@ class S3Store:
         writable: false refuses every write before anything is sent.
         clock: what requests are timed with.
         limits: time-outs and attempts.
+        fast_reads: LIST and GET go past boto3 where that is possible; false: all goes through it.
 
     Raises:
         Denied, Malformed: as `read_settings` and `make_client`.
@@ -59,6 +61,7 @@ class S3Store:
         writable: bool = False,
         clock: Clock | None = None,
         limits: Limits | None = None,
+        fast_reads: bool = True,
     ) -> None:
         self.url = settings.url
         self.last_observed: Observation | None = None
@@ -79,7 +82,9 @@ class S3Store:
         self._etags_quoted = True
         ca_file, temporary = write_ca_file(settings)
         self._forget_ca = weakref.finalize(self, _remove, temporary)
-        self._client: S3Client = make_client(settings, self._limits, ca_file)
+        self._client: S3Client
+        self._client, credentials = make_client(settings, self._limits, ca_file)
+        self._reads = FastReads(self._client, credentials) if fast_reads else self._client
         self._endpoint = printable(self._client.meta.endpoint_url, limit=200)
 
     @classmethod
@@ -91,12 +96,14 @@ class S3Store:
         environ: Mapping[str, str] | None = None,
         clock: Clock | None = None,
         limits: Limits | None = None,
+        fast_reads: bool = True,
     ) -> S3Store:
         """The store a target and Longhorn's environment variables name. Nothing is asked of it yet.
 
         Raises: as the class.
         """
-        return cls(read_settings(target, environ), writable=writable, clock=clock, limits=limits)
+        settings = read_settings(target, environ)
+        return cls(settings, writable=writable, clock=clock, limits=limits, fast_reads=fast_reads)
 
     def list(self, folder: str) -> Listing:
         prefix = self._key(folder) + "/" if folder else self._root
@@ -108,7 +115,7 @@ class S3Store:
         while True:
             token, now = self._ask(
                 self._call("list", folder),
-                lambda: self._client.list_objects_v2(**params),
+                lambda: self._reads.list_objects_v2(**params),
                 lambda reply, _: page(reply, prefix, entries, folders, tokens),
             )
             seen = seen or now
@@ -131,7 +138,7 @@ class S3Store:
             params["StartAfter"] = self._root + after
         found, seen = self._ask(
             self._call("list", prefix.rpartition("/")[0]),
-            lambda: self._client.list_objects_v2(**params),
+            lambda: self._reads.list_objects_v2(**params),
             lambda reply, _: flat(reply, whole, len(self._root)),
         )
         assert found is not None
@@ -145,7 +152,7 @@ class S3Store:
         full = self._key(key)
         return self._ask(
             self._call("read", key),
-            lambda: self._client.get_object(Bucket=self._bucket, Key=full),
+            lambda: self._reads.get_object(Bucket=self._bucket, Key=full),
             lambda reply, seen: blob(reply, seen, key, cap),
             missing=True,
         )[0]

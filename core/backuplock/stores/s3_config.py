@@ -28,6 +28,7 @@ from backuplock.text import printable
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
     from mypy_boto3_s3 import S3Client
 
     from backuplock.target import Target
@@ -134,8 +135,9 @@ def path_style(virtual_hosted_style: str | None, endpoint: str | None) -> bool:
     return endpoint is not None
 
 
-def make_client(settings: S3Settings, limits: Limits, ca_file: str | None) -> S3Client:
-    """A boto3 client that neither retries nor waits longer than `limits`; nothing is sent yet.
+def make_client(settings: S3Settings, limits: Limits, ca_file: str | None) -> tuple[S3Client, Credentials]:
+    """A boto3 client that neither retries nor waits longer than `limits`, and what it signs with; nothing is
+    sent yet.
 
     Raises:
         Denied: there are no credentials anywhere.
@@ -150,7 +152,8 @@ def make_client(settings: S3Settings, limits: Limits, ca_file: str | None) -> S3
                 f"{settings.url}: no region is named",
                 advice="write s3://bucket@region/path/ or set AWS_REGION",
             )
-        if session.get_credentials() is None:
+        credentials = session.get_credentials()
+        if credentials is None:
             raise Denied(
                 f"{settings.url}: no credentials were found",
                 advice="export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the backup target's secret",
@@ -174,7 +177,7 @@ def make_client(settings: S3Settings, limits: Limits, ca_file: str | None) -> S3
         ) from error
     # "Expect: 100-continue" costs every small write a second round trip, or a second where it is ignored.
     client.meta.events.register("before-sign.s3.PutObject", _expect_nothing)
-    return client
+    return client, credentials
 
 
 def _client_config(settings: S3Settings, limits: Limits) -> Config:
