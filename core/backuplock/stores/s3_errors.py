@@ -35,6 +35,8 @@ RAISED = (
     KeyError,
     AttributeError,
     IndexError,
+    # A redirect that leads to itself.
+    RecursionError,
 )
 """All that a call of boto3 has been seen to raise."""
 

@@ -90,7 +90,11 @@ class FastReads:
             query = "&".join(f"{name}={quote(named[name], safe='-_.~')}" for name in sorted(named))
             reply = self._send(route, "ListObjectsV2", f"{route.folder}?{query}")
             if reply is not None:
-                return _listing(reply.data) | _metadata(reply)
+                try:
+                    return _listing(reply.data) | _metadata(reply)
+                except ElementTree.ParseError as error:
+                    # boto3 takes it for a store that failed in the middle of its answer.
+                    raise self._refusal("ListObjectsV2", reply) from error
         answer = self._client.list_objects_v2(**params)
         if self._route is None and not self._given_up:
             # Not before it was answered: the first request may have been sent to another region.
@@ -233,11 +237,10 @@ def _object(reply: urllib3.BaseHTTPResponse) -> dict[str, Any]:
 
 def _listing(body: bytes) -> dict[str, Any]:
     """The parts of a ListBucketResult that are used, named and typed as boto3 does it."""
-    try:
-        # Entities are neither fetched nor, beyond expat's own limits, expanded.
-        root = ElementTree.fromstring(body)  # noqa: S314
-    except ElementTree.ParseError as error:
-        raise botocore.parsers.ResponseParserError(f"not XML: {error}") from error
+    if not body:
+        return {}
+    # Entities are neither fetched nor, beyond expat's own limits, expanded.
+    root = ElementTree.fromstring(body)  # noqa: S314
     contents: list[dict[str, Any]] = []
     prefixes: list[dict[str, Any]] = []
     found: dict[str, Any] = {"Contents": contents, "CommonPrefixes": prefixes}
