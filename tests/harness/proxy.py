@@ -90,7 +90,7 @@ class Broken(Exception):
 
 
 class FaultProxy:
-    """Use as a context manager, or `start` and `stop`."""
+    """Use as a context manager, or `start` and `stop`. `most_in_flight`: requests that it had at one time."""
 
     def __init__(self, server: S3Server) -> None:
         parts = urlsplit(server.endpoint)
@@ -100,6 +100,8 @@ class FaultProxy:
         self._rules: list[Rule] = []
         self._log: list[Access] = []
         self._lock = threading.Lock()
+        self._in_flight = 0
+        self.most_in_flight = 0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fault proxy", daemon=True)
@@ -209,9 +211,12 @@ class FaultProxy:
     async def _answer(self, head: Head, body: bytes, writer: asyncio.StreamWriter) -> None:
         host = urlsplit(head.target).netloc or head.get("host")
         told = Access(head.method, head.path, host, dict(head.fields))
+        self._in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self._in_flight)
         try:
             await self._by_rule(head, body, writer, self._rule_for(head), told)
         finally:
+            self._in_flight -= 1
             self._note(told)
 
     def _note(self, access: Access) -> None:

@@ -84,7 +84,7 @@ def make_bucket(server: S3Server, bucket: str) -> None:
     client.close()
 
 
-def raw_client(server: S3Server) -> Any:
+def raw_client(server: S3Server, *, max_pool_connections: int = 10) -> Any:
     """A plain boto3 client, for what the library cannot do: make buckets, plant odd objects."""
     return boto3.client(
         "s3",
@@ -98,5 +98,6 @@ def raw_client(server: S3Server) -> Any:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             proxies={},
+            max_pool_connections=max_pool_connections,
         ),
     )
