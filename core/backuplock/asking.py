@@ -7,7 +7,7 @@ import threading
 from collections import deque
 
 from backuplock.clock import Clock, Observation, StoreClock, observe
-from backuplock.stores.base import BODY_CAP, Blob, Keys, Listing, Ranged, Store
+from backuplock.stores.base import BODY_CAP, Blob, Branch, Branched, Keys, Listing, Ranged, Store
 
 
 class Asking:
@@ -39,6 +39,13 @@ class Asking:
         began = self._clock.mono_ns()
         page = ranged.keys(prefix, after, limit)
         return page, self._took(began, 1, page.observed)
+
+    def branch(self, branched: Branched, first: str) -> Branch | None:
+        began = self._clock.mono_ns()
+        found = branched.branch(first)
+        if found is not None:
+            self._took(began, found.requests, found.observed)
+        return found
 
     def read(self, key: str, cap: int = BODY_CAP) -> Blob | None:
         with self._guard:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from backuplock.asking import Asking
 from backuplock.clock import SECOND
 from backuplock.errors import Malformed, StoreError, Unreachable
 from backuplock.model import VolumeView
-from backuplock.scan import Disordered, Found, PageSize, Scan, scans
-from backuplock.stores.base import Ranged
+from backuplock.scan import Disordered, PageSize, Scan, scans
+from backuplock.stores.base import Branched, Found, Ranged
 from backuplock.views import Views, unlistable
 
 NO_KEYS = (".", "..")
@@ -39,6 +39,73 @@ class Done:
 
 
 Task = Callable[[], Done]
+
+
+def sorted_out(
+    views: Views, found: Iterable[Found]
+) -> tuple[tuple[tuple[str, VolumeView], ...], tuple[Task, ...]]:
+    """The views of volumes for which nothing need be read, and a task for each of the others."""
+    ready: list[tuple[str, VolumeView]] = []
+    tasks: list[Task] = []
+    for volume in found:
+        if volume.name in NO_KEYS:
+            ready.append((volume.folder, nameless(volume.name)))
+        elif views.needs_reading(volume.name, volume.folder, volume.inside, volume.locks):
+            tasks.append(_reading(views, volume))
+        else:
+            ready.append((volume.folder, _view(views, volume)))
+    return tuple(ready), tuple(tasks)
+
+
+def _view(views: Views, volume: Found) -> VolumeView:
+    return views.of(volume.name, volume.folder, volume.inside, volume.locks)
+
+
+def _reading(views: Views, volume: Found) -> Task:
+    return lambda: Done(volumes=((volume.folder, _view(views, volume)),))
+
+
+class Chain:
+    """Branches that are read one after the other, several a task.
+
+    Args:
+        by_folders: the task that lists one first level folder by folder.
+    """
+
+    def __init__(
+        self, branched: Branched, asking: Asking, views: Views, by_folders: Callable[[str], Task]
+    ) -> None:
+        self._branched = branched
+        self._asking = asking
+        self._views = views
+        self._by_folders = by_folders
+
+    def begin(self, firsts: tuple[str, ...]) -> tuple[Task, ...]:
+        """The tasks to begin with."""
+        chains = max(1, min(self._branched.chains, len(firsts)))
+        return tuple(self._link(firsts[number::chains]) for number in range(chains))
+
+    def _link(self, firsts: tuple[str, ...]) -> Task:
+        def task() -> Done:
+            ready: list[tuple[str, VolumeView]] = []
+            tasks: list[Task] = []
+            for first in firsts[:_LINK]:
+                branch = self._asking.branch(self._branched, first)
+                if branch is None:
+                    tasks.append(self._by_folders(first))
+                    continue
+                views, reads = sorted_out(self._views, branch.volumes)
+                ready += views
+                tasks += reads
+            if firsts[_LINK:]:
+                tasks.append(self._link(firsts[_LINK:]))
+            return Done(tasks=tuple(tasks), volumes=tuple(ready), new_volumes=len(ready))
+
+        return task
+
+
+_LINK = 8
+"""Branches a task: whoever stops a sweep waits for so many, and progress is told between them."""
 
 
 class Ranges:
@@ -107,15 +174,7 @@ class Ranges:
         return task
 
     def _onward(self, ranged: Ranged, scan: Scan, found: list[Found]) -> Done:
-        ready: list[tuple[str, VolumeView]] = []
-        tasks: list[Task] = []
-        for volume in found:
-            if volume.name in NO_KEYS:
-                ready.append((volume.folder, nameless(volume.name)))
-            elif self._views.needs_reading(volume.name, volume.folder, volume.inside, volume.locks):
-                tasks.append(self._view_of(volume))
-            else:
-                ready.append((volume.folder, self._view(volume)))
+        ready, tasks = sorted_out(self._views, found)
         with self._guard:
             other = None
             if scan.done:
@@ -126,13 +185,7 @@ class Ranges:
             onward = [self._by_folders(first) for first in scan.missed()]
         else:
             onward = [self._page_of(ranged, part) for part in (scan, other) if part is not None]
-        return Done(tasks=(*onward, *tasks), volumes=tuple(ready), new_volumes=len(found))
-
-    def _view(self, volume: Found) -> VolumeView:
-        return self._views.of(volume.name, volume.folder, volume.inside, volume.locks)
-
-    def _view_of(self, volume: Found) -> Task:
-        return lambda: Done(volumes=((volume.folder, self._view(volume)),))
+        return Done(tasks=(*onward, *tasks), volumes=ready, new_volumes=len(found))
 
     def _instead(self, scan: Scan) -> Done:
         with self._guard:

@@ -11,11 +11,10 @@ from the last key on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 
 from backuplock import layout
-from backuplock.stores.base import Entry, Keys, Listing
+from backuplock.stores.base import Entry, Found, Keys, Listing
 
 _BASE = f"{layout.VOLUMES}/"
 _BEFORE_LOCKS = layout.LOCKS[:-1]
@@ -31,19 +30,6 @@ LARGEST_PAGE = 256
 
 class Disordered(Exception):
     """The store gave keys that a listing from a point on cannot have; the text says which."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One volume: what lies directly in its folder, as far as it was met, and all of its `locks/`.
-
-    `inside` is whole in what is asked of it: whether it has `locks`, `volume.cfg`, and anything else at all.
-    """
-
-    name: str
-    folder: str
-    inside: Listing
-    locks: Listing
 
 
 class PageSize:

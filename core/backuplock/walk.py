@@ -13,8 +13,8 @@ from backuplock.clock import SECOND, Clock, Observation, assumed, observe
 from backuplock.crew import Crew
 from backuplock.errors import Irregular, StoreError, Unreachable
 from backuplock.model import LockFile, Snapshot, VolumeView
-from backuplock.ranges import NO_KEYS, Done, Ranges, Task, nameless
-from backuplock.stores.base import Listing, Store, ranged_of
+from backuplock.ranges import NO_KEYS, Chain, Done, Ranges, Task, nameless
+from backuplock.stores.base import Listing, Store, branched_of, ranged_of
 from backuplock.views import Views, unlistable
 
 WORKERS = 16
@@ -74,7 +74,12 @@ class Walk:
         problems: list[str] = []
         ranges = Ranges(ranged_of(self._store), self._asking, self._views, self._first_level, workers)
         with Crew[Done](workers, "sweep") as crew:
-            self._drain(crew, ranges.begin(firsts), volumes, problems)
+            branched = branched_of(self._store)
+            if branched is not None:
+                tasks = Chain(branched, self._asking, self._views, self._first_level).begin(firsts)
+            else:
+                tasks = ranges.begin(firsts)
+            self._drain(crew, tasks, volumes, problems)
         ranges.end(well=not problems and not any(view.problem for view in volumes.values()))
         return self._snapshot(began, list(volumes.values()), problems, clock_error_ns, present=present)
 

@@ -155,7 +155,7 @@ def growth(folder: Path, volumes: int) -> list[Row]:
     for count in (volumes, 10 * volumes):
         with ListingServer(MadeUp(volumes=count, blocks=20, locked=10)) as server:
             store = server.store(PREFIX, writable=False)
-            walls[count] = min(timed(partial(sweep, store)).wall for _ in range(2 if count == volumes else 1))
+            walls[count] = min(timed(partial(sweep, store)).wall for _ in range(3 if count == volumes else 2))
             tell(f"{count} volumes: {walls[count]:.1f} s")
             if count == volumes:
                 tracemalloc.start()

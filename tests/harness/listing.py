@@ -54,7 +54,8 @@ class Contents:
         point = point if point >= self._prefix else self._prefix
         below = point[len(self._prefix) :] if point.startswith(self._prefix) else "\U0010ffff"
         at = max(0, bisect_right(self._folders, below) - 1)
-        for folder in self._folders[at:]:
+        for index in range(at, len(self._folders)):
+            folder = self._folders[index]
             inside = self._inside(folder)
             whole = f"{self._prefix}{folder}/"
             search = bisect_left if included else bisect_right

@@ -6,7 +6,7 @@ requests). Whatever time a store tells comes back with the replies, as an `Obser
 Keys are relative to the target's root, parts joined by `/`, without a leading slash; folders are keys
 without a trailing slash. A store never touches a key outside its root.
 
-What only some stores can do is apart, and asked for: `aside_of`, `ranged_of`.
+What only some stores can do is apart, and asked for: `aside_of`, `ranged_of`, `branched_of`.
 """
 
 from __future__ import annotations
@@ -85,6 +85,28 @@ class Keys:
 
     entries: tuple[Entry, ...]
     more: bool
+    observed: Observation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One volume: what lies directly in its folder, as far as it was met, and all of its `locks/`.
+
+    `inside` is whole in what is asked of it: whether it has `locks`, `volume.cfg`, and anything else at all.
+    """
+
+    name: str
+    folder: str
+    inside: Listing
+    locks: Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """All volumes below one first level; `requests` is how many folders were listed for it."""
+
+    volumes: tuple[Found, ...]
+    requests: int
     observed: Observation | None = None
 
 
@@ -225,4 +247,23 @@ def ranged_of(store: Store) -> Ranged | None:
     if store.capabilities.ranged == "no":
         return None
     found: Ranged | None = getattr(store, "ranged", None)
+    return found
+
+
+class Branched(Protocol):
+    """What a store can do whose folders are cheap to look into: read a first level with all its volumes."""
+
+    @property
+    def chains(self) -> int:
+        """How many branches are worth reading side by side."""
+        ...
+
+    def branch(self, first: str) -> Branch | None:
+        """The branch `first`, two hex digits; None: it is to be read folder by folder, which tells why."""
+        ...
+
+
+def branched_of(store: Store) -> Branched | None:
+    """What `store` offers of that."""
+    found: Branched | None = getattr(store, "branched", None)
     return found

@@ -9,6 +9,7 @@ link is followed; a failed put leaves nothing behind.
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import stat
@@ -23,7 +24,18 @@ from backuplock.layout import ROOT
 from backuplock.rules import LONGHORN
 from backuplock.stores import mounts as table
 from backuplock.stores.aside import FolderAside
-from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Entry, Known, Listing, Version
+from backuplock.stores.base import (
+    BODY_CAP,
+    Blob,
+    Branch,
+    Branched,
+    Capabilities,
+    Entry,
+    Known,
+    Listing,
+    Version,
+)
+from backuplock.stores.branches import Branches
 from backuplock.stores.files import beside, not_plain, read_version, rename, unlink, write_all
 from backuplock.stores.folders import climb, failed, make, opened, scan, split_key
 from backuplock.target import Target, local_target, store_root
@@ -37,6 +49,7 @@ _ABSENT = (FileNotFoundError, NotADirectoryError)
 """What says for certain that there is nothing of this name; every other error is a failure."""
 _READ_TRIES = 10
 _PUT_TRIES = 100
+_CHAINS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +92,13 @@ class FilesystemStore:
         self._mounts = mounts
         self._place = self._locate(None)
         self._began_store = False
+        self._branches = Branches(
+            self._root,
+            lambda fd: self._listing(scan(fd, self._is_recent), None),
+            self._is_recent,
+            # Attributes that a client of a network keeps are as old as its listings may be, and others stamp.
+            lambda: self._place.local,
+        )
 
     @classmethod
     def open(cls, target: Target, *, writable: bool = False) -> FilesystemStore:
@@ -131,10 +151,28 @@ class FilesystemStore:
             return Listing((), (), began)
         except OSError as error:
             raise failed(self._doing("list", folder), error) from error
+        return self._listing(found, began)
+
+    def _listing(self, found: dict[str, os.stat_result | None], began: Observation | None) -> Listing:
         ordered = sorted(found.items())
         entries = tuple(self._entry(name, state) for name, state in ordered if state is not None)
         folders = tuple(name for name, state in ordered if state is None or stat.S_ISDIR(state.st_mode))
         return Listing(entries, folders, began)
+
+    @property
+    def branched(self) -> Branched:
+        """Folders opened from one another, and on a local file system read only if they changed."""
+        return self
+
+    @property
+    def chains(self) -> int:
+        """One where the kernel has it all, for threads only wait for each other there; on a network many."""
+        return 1 if self._place.local else _CHAINS
+
+    def branch(self, first: str) -> Branch | None:
+        began = self._observe()
+        found = self._branches.read(first)
+        return None if found is None else dataclasses.replace(found, observed=began)
 
     def _entry(self, name: str, state: os.stat_result) -> Entry:
         regular = stat.S_ISREG(state.st_mode)
