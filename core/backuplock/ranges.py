@@ -76,6 +76,7 @@ class Chain:
         self, branched: Branched, asking: Asking, views: Views, by_folders: Callable[[str], Task]
     ) -> None:
         self._branched = branched
+        self._alone = branched.chains == 1
         self._asking = asking
         self._views = views
         self._by_folders = by_folders
@@ -93,6 +94,10 @@ class Chain:
                 branch = self._asking.branch(self._branched, first)
                 if branch is None:
                     tasks.append(self._by_folders(first))
+                    continue
+                if self._alone:
+                    # Threads would only wait for each other: what is read is as near as what is listed.
+                    ready += [(volume.folder, _view(self._views, volume)) for volume in branch.volumes]
                     continue
                 views, reads = sorted_out(self._views, branch.volumes)
                 ready += views

@@ -38,7 +38,7 @@ def against_find(folder: Path, volumes: int) -> list[Row]:
     best = rivals(
         7,
         find=lambda: subprocess.run(command, check=True, capture_output=True).stdout,
-        first=lambda: sweep(store),
+        first=lambda: sweep(FilesystemStore(folder)),
         again=lambda: sweep(store, known),
     )
     listed = best["find"].result

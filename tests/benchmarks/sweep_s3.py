@@ -103,7 +103,9 @@ def with_millions_of_blocks(folder: Path, volumes: int) -> list[Row]:
     for blocks in (20, 2_000_000):
         with ListingServer(MadeUp(volumes=50, blocks=20, large=blocks)) as server:
             store = server.store(PREFIX, writable=False)
-            runs[blocks] = min((timed(partial(sweep, store, workers=1)) for _ in range(3)), key=lambda run: run.wall)
+            runs[blocks] = min(
+                (timed(partial(sweep, store, workers=1)) for _ in range(3)), key=lambda run: run.wall
+            )
             store.close()
     few, many = _seen(runs[20]), _seen(runs[2_000_000])
     assert len(few.volumes) == len(many.volumes) == 51

@@ -14,17 +14,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from backuplock import layout
 from backuplock.errors import StoreError
 from backuplock.stores.base import Branch, Entry, Found, Listing
 from backuplock.stores.folders import opened
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _EMPTY = Listing((), (), requests=0)
@@ -54,7 +49,8 @@ class Branches:
     Args:
         root: opens the root.
         locks: lists the open folder `locks/`; as `Store.list` would.
-        is_recent: whether a change at this time (ns) may share its stamp with one that comes now.
+        recent: times (ns), first and last, of changes that may share their stamp with one that comes now or
+            while a level is read.
         remembers: whether times of folders may be trusted to tell that nothing has changed.
     """
 
@@ -62,21 +58,22 @@ class Branches:
         self,
         root: Callable[[], int],
         locks: Callable[[int], Listing],
-        is_recent: Callable[[int], bool],
+        recent: Callable[[], tuple[int, int]],
         remembers: Callable[[], bool],
     ) -> None:
         self._root = root
         self._locks = locks
-        self._is_recent = is_recent
+        self._recent = recent
         self._remembers = remembers
         self._known: dict[str, dict[str, _Second]] = {}
 
     def read(self, first: str) -> Branch | None:
         """All volumes below a first level; None if it had better be read folder by folder."""
+        recent = self._recent()
         known = self._known.get(first, {}) if self._remembers() else {}
         try:
             with opened(self._root, (*layout.VOLUMES.split("/"), first), listing=True) as fd:
-                reading = _Reading(f"{layout.VOLUMES}/{first}", fd, self._locks, self._is_recent)
+                reading = _Reading(f"{layout.VOLUMES}/{first}", fd, self._locks, recent)
                 seconds = {name: reading.second(name, known.get(name)) for name in reading.seconds()}
         except (OSError, StoreError, _NotPlainError):
             self._known.pop(first, None)
@@ -90,62 +87,86 @@ class _Reading:
     """One reading of one first level, whose descriptor is open."""
 
     def __init__(
-        self, folder: str, fd: int, locks: Callable[[int], Listing], is_recent: Callable[[int], bool]
+        self, folder: str, fd: int, locks: Callable[[int], Listing], recent: tuple[int, int]
     ) -> None:
         self._folder = folder
         self._fd = fd
         self._locks = locks
-        self._is_recent = is_recent
+        self._since, self._until = recent
         self.folders = 0
 
     def seconds(self) -> list[str]:
         """The second levels."""
-        _, names = self._names(self._fd)
+        _, names = self._names(self._fd, _stamp(os.fstat(self._fd)))
         return sorted(name for name in names if layout.is_shard(name))
 
     def second(self, name: str, known: _Second | None) -> _Second:
         """The volumes below a second level, of which some may be known already."""
-        old = known.volumes if known is not None else {}
         stamp = _stamp(os.stat(name, dir_fd=self._fd, follow_symlinks=False))
-        if known is None or known.stamp != stamp or self._is_recent(stamp[2]):
-            with _inside(name, self._fd) as fd:
-                stamp = _stamp(os.fstat(fd))
-                _, names = self._names(fd)
-                volumes = {
-                    volume: self._volume(f"{name}/{volume}", volume, fd, volume, old.get(volume))
-                    for volume in sorted(names)
-                }
+        if known is not None and known.stamp == stamp and not self._is_recent(stamp):
+            volumes = {
+                volume: self._still(f"{name}/{volume}", view) or self._anew(name, volume)
+                for volume, view in known.volumes.items()
+            }
             return _Second(stamp, volumes)
-        volumes = {
-            volume: self._volume(f"{name}/{volume}", volume, self._fd, f"{name}/{volume}", view)
-            for volume, view in old.items()
-        }
+        old = known.volumes if known is not None else {}
+        fd = os.open(name, _FLAGS, dir_fd=self._fd)
+        try:
+            stamp = _stamp(os.fstat(fd))
+            _, names = self._names(fd, stamp)
+            volumes = {}
+            for volume in names:
+                view = old.get(volume)
+                known_still = None if view is None else self._still(f"{name}/{volume}", view)
+                volumes[volume] = known_still or self._volume(name, volume, fd)
+        finally:
+            os.close(fd)
         return _Second(stamp, volumes)
 
-    def _volume(self, below: str, name: str, parent: int, path: str, known: _Volume | None) -> _Volume:
-        if known is not None:
-            stamp = _stamp(os.stat(path, dir_fd=parent, follow_symlinks=False))
-            if known.stamp == stamp and not known.locked and not self._is_recent(stamp[2]):
-                return known
-        with _stepped(path, parent) as fd:
+    def _still(self, path: str, known: _Volume) -> _Volume | None:
+        """A volume as it was, if it has no locks and has not changed."""
+        if known.locked:
+            return None
+        stamp = _stamp(os.stat(path, dir_fd=self._fd, follow_symlinks=False))
+        return known if known.stamp == stamp and not self._is_recent(stamp) else None
+
+    def _anew(self, second: str, name: str) -> _Volume:
+        fd = os.open(second, _FLAGS, dir_fd=self._fd)
+        try:
+            return self._volume(second, name, fd)
+        finally:
+            os.close(fd)
+
+    def _volume(self, second: str, name: str, parent: int) -> _Volume:
+        fd = os.open(name, _FLAGS, dir_fd=parent)
+        try:
             stamp = _stamp(os.fstat(fd))
-            files, folders = self._names(fd)
+            files, folders = self._names(fd, stamp)
             if layout.LOCKS in files:
                 raise _NotPlainError
             locked = layout.LOCKS in folders
-            locks = _EMPTY
-            if locked:
-                with _inside(layout.LOCKS, fd) as inner:
-                    self.folders += 1
-                    locks = self._locks(inner)
+            locks = self._locked(fd) if locked else _EMPTY
+        finally:
+            os.close(fd)
         inside = Listing(tuple(Entry(file) for file in sorted(files)), tuple(sorted(folders)), requests=0)
-        return _Volume(stamp, Found(name, f"{self._folder}/{below}", inside, locks), locked)
+        return _Volume(stamp, Found(name, f"{self._folder}/{second}/{name}", inside, locks), locked)
 
-    def _names(self, fd: int) -> tuple[list[str], list[str]]:
-        """Plain files and folders in a folder, without dot files."""
+    def _locked(self, volume: int) -> Listing:
         self.folders += 1
-        before = os.fstat(fd)
-        if self._is_recent(before.st_mtime_ns):
+        fd = os.open(layout.LOCKS, _FLAGS, dir_fd=volume)
+        try:
+            return self._locks(fd)
+        finally:
+            os.close(fd)
+
+    def _is_recent(self, stamp: _Stamp) -> bool:
+        # Times of content can be set back; those of the state cannot.
+        return any(self._since <= changed <= self._until for changed in stamp[2:])
+
+    def _names(self, fd: int, stamp: _Stamp) -> tuple[list[str], list[str]]:
+        """Plain files and folders in a folder that is as its stamp says, without dot files."""
+        self.folders += 1
+        if self._is_recent(stamp):
             # A name that is written over meanwhile may be missed: that takes a second look.
             raise _NotPlainError
         files: list[str] = []
@@ -161,7 +182,7 @@ class _Reading:
                     files.append(name)
                 else:
                     raise _NotPlainError
-        if os.fstat(fd).st_mtime_ns != before.st_mtime_ns:
+        if _stamp(os.fstat(fd)) != stamp:
             raise _NotPlainError
         return files, folders
 
@@ -170,24 +191,3 @@ def _stamp(state: os.stat_result) -> _Stamp:
     if not stat.S_ISDIR(state.st_mode):
         raise _NotPlainError
     return state.st_dev, state.st_ino, state.st_mtime_ns, state.st_ctime_ns
-
-
-@contextmanager
-def _inside(name: str, parent: int) -> Iterator[int]:
-    fd = os.open(name, _FLAGS, dir_fd=parent)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-@contextmanager
-def _stepped(path: str, parent: int) -> Iterator[int]:
-    """A folder one or two steps below another, no step over a link."""
-    head, slash, tail = path.partition("/")
-    if not slash:
-        with _inside(head, parent) as fd:
-            yield fd
-        return
-    with _inside(head, parent) as between, _inside(tail, between) as fd:
-        yield fd

@@ -95,7 +95,7 @@ class FilesystemStore:
         self._branches = Branches(
             self._root,
             lambda fd: self._listing(scan(fd, self._is_recent), None),
-            self._is_recent,
+            self._recent,
             # Attributes that a client of a network keeps are as old as its listings may be, and others stamp.
             lambda: self._place.local,
         )
@@ -177,6 +177,10 @@ class FilesystemStore:
     def _entry(self, name: str, state: os.stat_result) -> Entry:
         regular = stat.S_ISREG(state.st_mode)
         return Entry(name, state.st_size, state.st_mtime_ns, self._etag(state), regular)
+
+    def _recent(self) -> tuple[int, int]:
+        now = self._clock.wall_ns()
+        return now - (_TICK_NS if self._place.local else SECOND), now + SECOND
 
     def _is_recent(self, time_ns: int) -> bool:
         limit = _TICK_NS if self._place.local else SECOND
