@@ -145,7 +145,7 @@ def test_killed(rclone_http: S3Server, prefix: str, tmp_path: Path, step: Step, 
         assert one.stage is (Stage.REMOVED if removed else Stage.UNTOUCHED)
         assert (body_of(scene, lock.key) is None) == removed
         if ending == "finish":
-            assert isinstance(finish(scene.writer(), one.id), Broken)
+            assert isinstance(finish(scene.writer(), one.id, allow_live=True), Broken)
             assert body_of(scene, lock.key) is None
             assert len(copies(scene.store)) == 1
         else:
@@ -220,7 +220,7 @@ def test_a_delete_that_never_arrives(proxy: FaultProxy, prefix: str, tmp_path: P
             execute(scene.writer(), order, allow_live=True)
         assert not failed.value.settled
         assert body_of(scene, lock.key) == lock.content
-        assert finish(scene.writer(), failed.value.entry) is not None
+        assert finish(scene.writer(), failed.value.entry, allow_live=True) is not None
         assert body_of(scene, lock.key) is None
 
 

@@ -167,7 +167,7 @@ async def test_what_is_typed_in_one_go_goes_where_it_belongs(tmp_path: Path) -> 
     async with breaking(scene, tmp_path) as (app, pilot):
         screen = await opened(app, pilot, DEAD)
         screen.query_one("#typed", Input).focus()
-        # As from a slow terminal: all keys are there before the first is obeyed. The button is off at that time.
+        # As from a slow terminal: all keys are there before the first is obeyed, and the button is off then.
         for key in (*"7be35a18", "tab", *"gone", "tab", "tab", "enter"):
             app.post_message(events.Key(key, key if len(key) == 1 else None))
         await until(pilot, lambda: screen.query_one("#reason", Input).value == "gone")

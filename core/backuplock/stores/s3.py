@@ -97,6 +97,11 @@ class S3Store:
         """
         return cls(read_settings(target, environ), writable=writable, clock=clock, limits=limits)
 
+    @property
+    def endpoint(self) -> str:
+        """The server, as a URL."""
+        return self._endpoint
+
     def list(self, folder: str) -> Listing:
         prefix = self._key(folder) + "/" if folder else self._root
         entries: dict[str, Entry] = {}
