@@ -47,7 +47,8 @@ class Surroundings:
     Attributes:
         unfinished: backups that have not ended, the newest first.
         backups: descriptions of backups that are there, finished or not.
-        newest_ns: store time at which the newest of them, or `volume.cfg`, was last written; None: no such.
+        newest_ns: store time at which the newest of them was last written; None: no such. `volume.cfg` says
+            nothing of a backup in progress: Longhorn writes it for other reasons, too.
         newest_finished_ns: the same for descriptions that were not found unfinished.
         unread: descriptions that could be unfinished and were not read, for they are too many or failed.
         digest: of the two listings, locks left out; the same digest means that nothing of them changed.
@@ -94,7 +95,7 @@ def surroundings(store: Store, volume: str, *, most_read: int = MOST_READ) -> Su
     return Surroundings(
         unfinished=tuple(found),
         backups=len(cfgs),
-        newest_ns=_newest([*cfgs, *cfg]),
+        newest_ns=_newest(cfgs),
         newest_finished_ns=_newest([entry for entry in cfgs if entry.name not in names]),
         unread=failed + max(0, len(small) - most_read),
         digest=_fingerprint([*cfg, *backups]),

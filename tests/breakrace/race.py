@@ -21,6 +21,7 @@ from backuplock.breaking import (
     Audit,
     Because,
     Broken,
+    Failed,
     Fate,
     Order,
     Refused,
@@ -211,3 +212,8 @@ class BreakRace:
             return execute(Writer(self.store, self.audit, told=told), order, reason="race", allow_live=True)
         except Refused as refused:
             return refused
+        except Failed as failed:
+            if not failed.settled:
+                raise
+            # A store that was too slow to take the copy: nothing was broken, which is judged as a refusal.
+            return Refused(failed.what, because=Because.NOT_NOW)

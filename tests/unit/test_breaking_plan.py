@@ -87,6 +87,8 @@ def test_a_holder_that_lives_elsewhere_is_not_dead(scene: Scene) -> None:
 
 def test_backups_that_are_written_with_no_other_lock_are_a_sign_of_life(scene: Scene) -> None:
     lock = scene.lock()
+    scene.volume()
+    assert make_plan(scene.store, scene.look(), lock.key, around=surroundings(scene.store, VOLUME)).dead
     scene.store.put(f"{volume_folder(VOLUME)}/backups/backup_x.cfg", b'{"Name":"x","CreatedTime":""}')
     around = surroundings(scene.store, VOLUME)
     plan = make_plan(scene.store, scene.look(), lock.key, around=around)

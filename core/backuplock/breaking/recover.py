@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from backuplock.breaking import quarantine
+from backuplock.breaking.again import check_dead
 from backuplock.breaking.audit import Audit, AuditEntry
 from backuplock.breaking.errors import Because, Refused
 from backuplock.breaking.execute import Broken, carry_out, conclude, record, withdraw
-from backuplock.breaking.plan import make_plan
 from backuplock.breaking.quarantine import Kept, Listed
 from backuplock.breaking.removal import Removal, moved_differs, restore
 from backuplock.breaking.token import Token, difference, digest_of
@@ -23,8 +23,6 @@ from backuplock.breaking.writer import Writer, place_of
 from backuplock.clock import SECOND
 from backuplock.errors import Malformed, StoreError
 from backuplock.stores.base import Blob, Store, aside_of
-from backuplock.survey import look
-from backuplock.text import printable
 
 FOREIGN_NS = 600 * SECOND
 """A transaction of another machine without an end is told of after this long: it may be at work."""
@@ -212,26 +210,12 @@ def finish(writer: Writer, entry: str, *, allow_live: bool = False) -> Broken | 
     with _taken_up(writer, entry, "finished") as (one, kept):
         if one.stage is Stage.UNTOUCHED:
             if not allow_live:
-                _check_dead(writer, kept)
+                # What somebody insisted on then, a full name typed, whoever takes it up now does not.
+                check_dead(writer, kept.token)
             return carry_out(writer, kept)
         if one.stage is Stage.REMOVED:
             return _conclude(writer, kept, back=False)
         return _leave(writer, one, kept)
-
-
-def _check_dead(writer: Writer, kept: Kept) -> None:
-    """What somebody insisted on then, a full name typed, is not insisted on by whoever takes it up now."""
-    seen = look(writer.store, kept.token.volume, clock=writer.clock)
-    if kept.key not in seen.by_key:
-        return
-    plan = make_plan(writer.store, seen, kept.key, timing=writer.timing)
-    if not plan.dead:
-        why = "; ".join((*plan.elsewhere, *plan.life.reasons))
-        raise Refused(
-            f"{kept.token.shown} is not broken, its holder may be alive: {printable(why, limit=300)}",
-            because=Because.ALIVE,
-            advice="take it back; break it anew if it must go",
-        )
 
 
 def take_back(writer: Writer, entry: str, *, reason: str = "") -> Undone | None:
