@@ -232,6 +232,8 @@ KEYS: tuple[Key, ...] = (
     # Asking once more
     Key("field(1)", "tab,right,l", "tab", "the other button", "", "confirm", "next", 1),
     Key("field(-1)", "shift+tab,left,h", "shift+tab", "", "", "confirm"),
+    Key("scroll(1)", "j,down", "down up", "scroll", "", "confirm"),
+    Key("scroll(-1)", "k,up", "up", "", "", "confirm"),
     Key("back", "escape", "esc", "cancel", "", "confirm", "cancel", 0),
     # Help
     Key("back", "escape,question_mark,f1,enter", "esc", "close", "", "help", "close", 0),
