@@ -21,17 +21,13 @@ from backuplock.breaking import (
     AuditError,
     Plan,
     Refused,
-    Token,
     Who,
     Window,
     Writer,
     audit_path,
     copies,
     execute,
-    finish,
     record_fate,
-    take_back,
-    undo,
     unfinished,
     vigil_of,
     who_here,
@@ -59,6 +55,7 @@ from locktop.deeds import (
 )
 from locktop.holder import PROBES, CanProbe
 from locktop.proposals import propose
+from locktop.restoring import finish_one, put_back
 
 LINE = 500
 """Characters of a line that is told."""
@@ -155,14 +152,20 @@ class Breaker:
         """Answered by a Shelf."""
         self._jobs.put(self._shelf)
 
-    def put_back(self, entry: str, *, interrupted: bool) -> None:
-        """Put a broken lock back; answered by Restored, and a Shelf."""
-        self._jobs.put(lambda: self._restore(entry, take_back if interrupted else undo, "put back"))
+    def put_back(self, entry: str, key: str, *, interrupted: bool) -> None:
+        """Put a broken lock back under its key; answered by Restored, and a Shelf."""
+        self._jobs.put(
+            lambda: self._act(
+                entry, lambda writer: put_back(writer, self.aftermath, entry, key, interrupted=interrupted)
+            )
+        )
         self._jobs.put(self._shelf)
 
-    def finish(self, entry: str) -> None:
+    def finish(self, entry: str, before: Snapshot | None) -> None:
         """Bring an interrupted transaction to its end; answered likewise."""
-        self._jobs.put(lambda: self._restore(entry, finish, "finished"))
+        self._jobs.put(
+            lambda: self._act(entry, lambda writer: finish_one(writer, self.aftermath, entry, before))
+        )
         self._jobs.put(self._shelf)
 
     # -- the thread
@@ -255,15 +258,13 @@ class Breaker:
         words = "; ".join((f"{token.shown} is broken, a copy is kept", *broken.notes))
         return Outcome(token, True, printable(words, limit=LINE), broken.id)
 
-    def _restore(self, entry: str, act: Callable[[Writer, str], object], word: str) -> Restored:
+    def _act(self, entry: str, act: Callable[[Writer], str]) -> Restored:
         try:
             with self._acting:
-                made = act(self._writer(), entry)
+                words = act(self._writer())
         except BackupLockError as error:
             return Restored(entry, False, _line(error))
-        if made is None:
-            return Restored(entry, True, "done: the lock is where it belongs, nothing had to be removed")
-        return Restored(entry, True, f"{word}: {_name_of(made)}")
+        return Restored(entry, True, printable(words, limit=LINE))
 
     def _shelf(self, *, at_start: bool = False) -> Shelf:
         try:
@@ -313,13 +314,6 @@ def breaker_for(
         return Audit.open(path) if writable else Audit.read(path)
 
     return Breaker(open_it, trail, writable=writable, even_if_live=even_if_live)
-
-
-def _name_of(made: object) -> str:
-    token = getattr(made, "token", None)
-    if isinstance(token, Token):
-        return token.shown
-    return printable(str(getattr(made, "key", "")).rpartition("/")[2], limit=120)
 
 
 def _line(error: BackupLockError) -> str:

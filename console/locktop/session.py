@@ -329,7 +329,8 @@ class Session:
         """What happened, and how it stands with the locks that were broken here."""
         if self.breaker is None:
             return self._chronicle.take(snapshot), ()
-        happened = self._chronicle.take(snapshot, self.breaker.aftermath.leaving())
+        after = self.breaker.aftermath
+        happened = self._chronicle.take(snapshot, after.leaving(), after.returning())
         return happened, self.breaker.look(snapshot, frozenset(self._chronicle.tracks))
 
     def _failed(self, line: str, kind: Kind, retry_after_s: float | None) -> SweepFailed:

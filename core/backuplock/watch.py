@@ -7,7 +7,7 @@ or refused, or broken by somebody, and nothing in the store says which.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from backuplock.clock import SECOND
@@ -99,12 +99,17 @@ class Watch:
     timing: Timing = LONGHORN
 
     def look(
-        self, after: Snapshot, *, broken: frozenset[str] = frozenset()
+        self,
+        after: Snapshot,
+        *,
+        broken: frozenset[str] = frozenset(),
+        restored: frozenset[str] = frozenset(),
     ) -> tuple[Watch, tuple[Event, ...]]:
         """The Watch after one more Snapshot, and what happened since the one before.
 
         Args:
-            broken: keys that we removed ourselves since then.
+            broken: keys that we removed ourselves since then. restored: keys that we put back ourselves: no
+                holder came back with them.
 
         The first Snapshot gives no events: nothing is known to have *happened*. What could not be read
         this time keeps its track, and its absence proves nothing.
@@ -127,7 +132,7 @@ class Watch:
                 gone[key] = after.ended_mono_ns
                 events.append(self._departure(track, after, broken))
             for lock in after.locks:
-                events.extend(self._changes(lock, after, states[lock.key], gone))
+                events.extend(self._changes(lock, after, states[lock.key], gone.keys() - restored))
             events.extend(self._new_clashes(after, clashing))
         for key in tracks:
             gone.pop(key, None)
@@ -162,9 +167,7 @@ class Watch:
             return _event(EventKind.RELEASED, old, after, inferred=True)
         return _event(EventKind.REFUSED, old, after, inferred=True)
 
-    def _changes(
-        self, lock: LockFile, after: Snapshot, now_is: State, gone: Mapping[str, int]
-    ) -> Iterator[Event]:
+    def _changes(self, lock: LockFile, after: Snapshot, now_is: State, gone: Set[str]) -> Iterator[Event]:
         was = self.tracks.get(lock.key)
         acquired = lock.record is not None and lock.record.acquired
         stamped = lock.modified_ns

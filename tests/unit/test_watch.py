@@ -33,10 +33,16 @@ class Scene:
         self.store.put(key, encode(LockRecord(name, type_, acquired)))
         return key
 
-    def look(self, after: float = 5.0, *, broken: frozenset[str] = frozenset()) -> list[Event]:
+    def look(
+        self,
+        after: float = 5.0,
+        *,
+        broken: frozenset[str] = frozenset(),
+        restored: frozenset[str] = frozenset(),
+    ) -> list[Event]:
         self.clock.advance(round(after * SECOND))
         self.snapshot = sweep(self.store, self.snapshot, clock=self.clock)
-        self.watch, events = self.watch.look(self.snapshot, broken=broken)
+        self.watch, events = self.watch.look(self.snapshot, broken=broken, restored=restored)
         return list(events)
 
     def kinds(self, after: float = 5.0) -> list[EventKind]:
@@ -100,6 +106,16 @@ def test_our_own_break_is_known_and_a_return_is_loud(scene: Scene) -> None:
     scene.clock.advance(50 * SECOND)
     scene.write()
     assert EventKind.CAME_BACK in scene.kinds(1)
+
+
+def test_what_we_put_back_ourselves_did_not_come_back(scene: Scene) -> None:
+    key = scene.write()
+    scene.look()
+    scene.store.delete(key)
+    scene.look(broken=frozenset({key}))
+    scene.write()
+    (event,) = scene.look(1, restored=frozenset({key}))
+    assert event.kind is EventKind.ACQUIRED
 
 
 def test_a_return_after_a_long_time_is_a_new_request(scene: Scene) -> None:

@@ -140,12 +140,12 @@ class UndoScreen(View):
     def on_restore_confirmed(self, message: RestoreConfirmed) -> None:
         """Do it."""
         breaker, entry = self.locktop.session.breaker, self._entries.get(message.entry)
-        if breaker is None or entry is None or self.locktop.status.read_only:
+        if breaker is None or entry is None or entry.kept is None or self.locktop.status.read_only:
             return
         if message.finish:
-            breaker.finish(entry.id)
+            breaker.finish(entry.id, self.locktop.session.snapshot)
         else:
-            breaker.put_back(entry.id, interrupted=entry.open is not None)
+            breaker.put_back(entry.id, entry.kept.key, interrupted=entry.open is not None)
 
     def action_open(self) -> None:
         """Its volume."""
