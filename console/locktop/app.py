@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import threading
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -30,6 +32,10 @@ from locktop.screens.simulate import SimulateScreen
 from locktop.session import Event, Session
 from locktop.status import Status
 from locktop.theme import DARK
+
+LAST_RESORT_S = 15.0
+"""How long after a signal the process ends if it has not ended in good order; longer than acts on the
+store are waited for."""
 
 _WIDTHS: list[tuple[int, str]] = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 _HEIGHTS: list[tuple[int, str]] = [(0, "-short"), (30, "-tall")]
@@ -96,8 +102,17 @@ class LocktopApp(Acting, inherit_bindings=False):
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()
+
+        def caught(number: int, _frame: object) -> None:
+            # Not the loop's own handlers: a terminal that went away, or that nobody reads, may hold the loop
+            # up for ever in the middle of a write.
+            loop.call_soon_threadsafe(self._leave, 128 + number)
+            last = threading.Timer(LAST_RESORT_S, os._exit, (128 + number,))
+            last.daemon = True
+            last.start()
+
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            loop.add_signal_handler(number, self._leave, 128 + number)
+            signal.signal(number, caught)
 
     def _leave(self, code: int) -> None:
         self.exit(return_code=code)
