@@ -20,6 +20,7 @@ from locktop.commands import KeyCommands
 from locktop.format import ASCII, Glyphs, name, pick_glyphs
 from locktop.keys import Place, bindings
 from locktop.messages import SessionReported, SimulateRequested
+from locktop.output.streams import say
 from locktop.rows import Row
 from locktop.screens.base import Sheet, View
 from locktop.screens.blocked import BlockedScreen
@@ -242,6 +243,8 @@ def run(session: Session, *, ascii_only: bool = False, mouse: bool = True) -> in
         app.run(mouse=mouse)
     finally:
         session.close()
+        for line in session.last_words:
+            say(line)
     if app.crash is not None:
         raise app.crash
     return app.return_code or 0

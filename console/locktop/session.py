@@ -137,6 +137,7 @@ class Session:
         self.board: Board | None = None
         self.playback = playback
         self.breaker = breaker
+        self.last_words: tuple[str, ...] = ()
         self._blocks: BlockList | None = None
         self._jumps, self._anew = 0, False
         self._open = open_store
@@ -219,7 +220,7 @@ class Session:
         self._stop.set()
         self._wake.set()
         if self.breaker is not None:
-            self.breaker.close()
+            self.last_words = self.breaker.close()
         if self._thread.is_alive():
             self._thread.join(wait_s)
 

@@ -15,6 +15,7 @@ After a start, `unfinished` tells of transactions that were killed; `finish` and
 
 from __future__ import annotations
 
+from backuplock.breaking.again import check_dead
 from backuplock.breaking.audit import Audit, AuditEntry, Verified
 from backuplock.breaking.audit_file import audit_path
 from backuplock.breaking.bulk import MOST, Result, execute_all
@@ -66,6 +67,7 @@ __all__ = [
     "Window",
     "Writer",
     "audit_path",
+    "check_dead",
     "clean_up",
     "copies",
     "execute",
