@@ -198,6 +198,7 @@ class ConfirmScreen(Sheet):
         self._owner = owner
         self._entry = entry
         self._finish = finish
+        self._over = False
 
     def compose(self) -> ComposeResult:
         """A sheet in the middle."""
@@ -233,8 +234,10 @@ class ConfirmScreen(Sheet):
         sheet.styles.max_height = max(1, event.size.height - 5)
 
     def on_button_pressed(self, message: ButtonPressed) -> None:
-        """Tell the list, or nobody."""
-        self.dismiss()
+        """Tell the list, or nobody; once, however often it was pressed before this screen went."""
+        if self._over:
+            return
+        self._leave()
         if message.button == "do":
             self._owner.post_message(RestoreConfirmed(self._entry.id, finish=self._finish))
 
@@ -248,4 +251,10 @@ class ConfirmScreen(Sheet):
 
     def action_back(self) -> None:
         """Nothing is done."""
+        if not self._over:
+            self._leave()
+
+    def _leave(self) -> None:
+        # A second dismissal would take the screen below along.
+        self._over = True
         self.dismiss()
