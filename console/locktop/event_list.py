@@ -130,7 +130,7 @@ def _of_outage(outage: Outage) -> Item:
 
 
 def _wanted(item: Item, wanted: Wanted) -> bool:
-    return wanted.renewals or item.event is None or item.event.kind is not EventKind.RENEWED
+    return wanted.renewals or item.event is None or not item.event.routine
 
 
 def _matches(hay: str, words: Iterable[str]) -> bool:
