@@ -146,7 +146,7 @@ class LocktopApp(Acting, inherit_bindings=False):
         board = self.status.board
         return {
             "locks": len(board.snapshot.by_key) if board else 0,
-            "blocked": self.status.blocks.awaited if self.status.blocks else 0,
+            "blocked": len(self.status.blocks.blocks) if self.status.blocks else 0,
             "events": self.status.happened,
         }
 
