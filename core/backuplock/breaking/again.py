@@ -7,7 +7,7 @@ from backuplock.breaking.errors import Because, Refused
 from backuplock.breaking.plan import make_plan
 from backuplock.breaking.token import Token
 from backuplock.breaking.writer import Writer
-from backuplock.evidence import surroundings
+from backuplock.evidence import surroundings, with_blocks
 from backuplock.survey import look
 from backuplock.text import printable
 
@@ -24,7 +24,7 @@ def check_dead(writer: Writer, token: Token) -> None:
     lock = seen.by_key.get(token.key)
     if lock is None or lock.modified_ns != token.modified_ns:
         return
-    around = surroundings(writer.store, token.volume)
+    around = with_blocks(writer.store, token.volume, surroundings(writer.store, token.volume))
     plan = make_plan(writer.store, seen, token.key, around=around, timing=writer.timing)
     if plan.dead:
         return

@@ -23,7 +23,7 @@ from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Entry, Listing,
 from backuplock.stores.s3_config import Limits, S3Settings, make_client, read_settings, write_ca_file
 from backuplock.stores.s3_errors import RAISED, Call, Verb, failure, headers_of, is_missing_key
 from backuplock.stores.s3_probe import Raw, probe
-from backuplock.stores.s3_replies import Reply, blob, etag_of, page
+from backuplock.stores.s3_replies import Reply, blob, etag_of, page, times_of
 from backuplock.stores.s3_replies import nanoseconds as instant
 from backuplock.stores.s3_traits import BucketTraits, read_traits
 from backuplock.text import printable
@@ -122,6 +122,16 @@ class S3Store:
         return Listing(
             tuple(entries[name] for name in sorted(entries)), tuple(sorted(folders)), seen, len(tokens) + 1
         )
+
+    def newest_below(self, folder: str, most: int) -> int | None:
+        """As `backuplock.evidence.Deep`; errors as `list`."""
+        params: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._key(folder) + "/", "MaxKeys": most}
+        times, _ = self._ask(
+            self._call("list", folder),
+            lambda: self._client.list_objects_v2(**params),
+            lambda reply, _: times_of(reply),
+        )
+        return max(times or (), default=None)
 
     def read(self, key: str, *, cap: int = BODY_CAP) -> Blob | None:
         full = self._key(key)

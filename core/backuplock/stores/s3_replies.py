@@ -26,9 +26,7 @@ def page(
     reply: Reply, prefix: str, entries: dict[str, Entry], folders: set[str], tokens: set[str]
 ) -> str | None:
     """Add one page to a listing; the token of the next, or None after the last."""
-    if "IsTruncated" not in reply and "Name" not in reply:
-        # Any XML, a web page for one, decodes to "nothing there": that must not pass for a listing.
-        raise NotS3("not a listing")
+    _check_listing(reply)
     for found in reply.get("CommonPrefixes", ()):
         name = _below(found["Prefix"], prefix).rstrip("/")
         if name:
@@ -52,6 +50,18 @@ def page(
         raise NotS3("its listing has no end")
     tokens.add(token)
     return str(token)
+
+
+def times_of(reply: Reply) -> list[int]:
+    """When the objects of one page were written, as far as it says."""
+    _check_listing(reply)
+    return [nanoseconds(one["LastModified"]) for one in reply.get("Contents", ()) if "LastModified" in one]
+
+
+def _check_listing(reply: Reply) -> None:
+    if "IsTruncated" not in reply and "Name" not in reply:
+        # Any XML, a web page for one, decodes to "nothing there": that must not pass for a listing.
+        raise NotS3("not a listing")
 
 
 def _below(key: str, prefix: str) -> str:
