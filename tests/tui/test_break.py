@@ -194,6 +194,20 @@ async def test_enter_held_down_on_the_button_breaks_once(tmp_path: Path) -> None
     assert trail(tmp_path) == ["broken", *UNWATCHED]
 
 
+async def test_enter_held_down_on_cancel_leaves_the_dialog_and_no_more(tmp_path: Path) -> None:
+    scene = quiet(night())
+    async with breaking(scene, tmp_path) as (app, pilot):
+        app.open_volume(uuid_volume(0), DEAD)
+        await until(pilot, lambda: isinstance(app.screen, DetailsScreen))
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, BreakScreen))
+        for _ in range(3):
+            dialog(app).post_message(ButtonPressed("cancel"))
+        await until(pilot, lambda: not isinstance(app.screen, BreakScreen))
+        await pilot.pause(0.1)
+        assert isinstance(app.screen, DetailsScreen)
+
+
 async def test_double_clicks_break_nothing(tmp_path: Path) -> None:
     scene = quiet(night())
     async with breaking(scene, tmp_path) as (app, pilot):

@@ -198,7 +198,6 @@ class ConfirmScreen(Sheet):
         self._owner = owner
         self._entry = entry
         self._finish = finish
-        self._over = False
 
     def compose(self) -> ComposeResult:
         """A sheet in the middle."""
@@ -235,9 +234,9 @@ class ConfirmScreen(Sheet):
 
     def on_button_pressed(self, message: ButtonPressed) -> None:
         """Tell the list, or nobody; once, however often it was pressed before this screen went."""
-        if self._over:
+        if self.app.screen is not self:
             return
-        self._leave()
+        self.dismiss()
         if message.button == "do":
             self._owner.post_message(RestoreConfirmed(self._entry.id, finish=self._finish))
 
@@ -251,10 +250,4 @@ class ConfirmScreen(Sheet):
 
     def action_back(self) -> None:
         """Nothing is done."""
-        if not self._over:
-            self._leave()
-
-    def _leave(self) -> None:
-        # A second dismissal would take the screen below along.
-        self._over = True
         self.dismiss()
