@@ -152,7 +152,8 @@ class Session:
         self._attended: str | None = None
         self._newly_attended = threading.Event()
         self._failures = 0
-        self._due = 0
+        # The first look is due whatever the monotonic clock says: on many systems it begins with the boot.
+        self._due = -(1 << 62)
         self._sweeping_since: int | None = None
         self._thread = threading.Thread(target=self._run, name="locktop-session", daemon=True)
 

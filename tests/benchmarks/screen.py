@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.lock_costs import Progress
+from benchmarks.lock_costs import Progress, print_table
 from harness.running import environ
 
 CONSOLE = """
@@ -240,9 +240,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     rows = measure(*options.locks, options.presses, options.seconds, options.rounds)
     rows.insert(0, ("", "measured", "ratio", "at most"))
-    widths = [max(len(row[at]) for row in rows) for at in range(4)]
-    for row in rows:
-        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    print_table(rows)
     return 0
 
 

@@ -20,23 +20,31 @@ def scene(tmp_path: Path) -> Scene:
     return memory_scene(tmp_path)
 
 
+class Stuck(TroubledStore):
+    """The first request of a verb hangs; `asked` is set when it came, `held` lets it go."""
+
+    def __init__(self, scene: Scene, verb: str) -> None:
+        super().__init__(scene.store)
+        self.held, self.asked = threading.Event(), threading.Event()
+        self.add(verb, before=self._hang, times=1)
+
+    def _hang(self) -> None:
+        self.asked.set()
+        self.held.wait(60)
+
+
 def test_an_act_that_never_began_is_told_of(scene: Scene, tmp_path: Path) -> None:
     lock = scene.lock()
     plan, seen = scene.plan(lock), scene.look()
-    store, held, asked = TroubledStore(scene.store), threading.Event(), threading.Event()
-
-    def hang() -> None:
-        asked.set()
-        held.wait(60)
+    store = Stuck(scene, "read")
 
     breaker = Breaker(lambda: store, lambda: Audit.open(tmp_path / "trail.db"), writable=True)
     breaker.start(lambda _: None)
-    store.add("read", before=hang)
     breaker.ask(Question(1, (token_of(seen.target, seen.by_key[lock.key]),), seen, seen))
-    assert asked.wait(60)
+    assert store.asked.wait(60)
     breaker.break_locks(1, (plan,), seen, reason="too late")
     told = breaker.close()
-    held.set()
+    store.held.set()
     assert told == (f"not broken: {plan.token.shown}",)
     assert breaker.close() == told
     assert scene.store.read(lock.key) is not None
@@ -49,19 +57,14 @@ def test_an_act_that_takes_too_long_is_left_behind_and_told_of(
     monkeypatch.setattr("locktop.breaker.ENDING_S", 0.2)
     locks = [scene.lock(f"lock-{n}0") for n in range(3)]
     plans, seen = tuple(scene.plan(lock) for lock in locks), scene.look()
-    store, held, asked = TroubledStore(scene.store), threading.Event(), threading.Event()
-
-    def hang() -> None:
-        asked.set()
-        held.wait(60)
+    store = Stuck(scene, "put")
 
     breaker = Breaker(lambda: store, lambda: Audit.open(tmp_path / "trail.db"), writable=True)
     breaker.start(lambda _: None)
-    store.add("put", before=hang, times=1)
     breaker.break_locks(1, plans, seen, reason="slow")
-    assert asked.wait(60)
+    assert store.asked.wait(60)
     assert "locktop undo tells how far it came" in breaker.close()[-1]
-    held.set()
+    store.held.set()
     until(lambda: len(scene.names()) == 2, "the end of what had begun")
     assert len(scene.names()) == 2, "the others of the go were not begun"
 
