@@ -89,12 +89,11 @@ def clock_event(looks: Pair) -> Iterator[Event]:
 def newcomer(lock: LockFile, now_is: State, looks: Pair, gone: Set[str]) -> Iterator[Event]:
     """What happened to a lock that was not seen before; `gone` are keys that went a moment ago."""
     after, stamped, old = looks.after, lock.modified_ns, looks.is_old(lock)
-    stale = now_is is State.STALE
     if lock.key in gone:
-        yield event(EventKind.CAME_BACK, lock, after, store_ns=stamped, inferred=old or stale)
+        yield event(EventKind.CAME_BACK, lock, after, store_ns=stamped, inferred=old)
     if lock.record is None:
         yield event(EventKind.CORRUPT, lock, after, store_ns=stamped, inferred=old, detail=lock.reason)
-    elif stale:
+    elif now_is is State.STALE:
         ended = _end(lock, looks.timing)
         yield event(EventKind.EXPIRED, lock, after, store_ns=ended, inferred=True, detail=FOUND_EXPIRED)
     else:

@@ -355,6 +355,29 @@ def test_acquired_while_unreadable_is_inferred(scene: Scene) -> None:
     assert told(scene.look()) == [(EventKind.RECOVERED, False, ""), (EventKind.ACQUIRED, True, "")]
 
 
+def test_a_renewal_whose_time_went_back_is_inferred(scene: Scene) -> None:
+    scene.write()
+    scene.look()
+    scene.plant(-20)
+    assert told(scene.look()) == [
+        (EventKind.TIME_JUMPED, False, "back by 15 s"),
+        (EventKind.RENEWED, True, ""),
+    ]
+
+
+def test_one_that_could_be_read_only_now_is_found_expired(scene: Scene) -> None:
+    key = scene.write()
+    body = scene.store.read(key)
+    assert body is not None
+    scene.store.plant(key, b"", scene.clock.wall_ns())
+    scene.look(200)
+    scene.store.plant(key, body.body, scene.clock.wall_ns() - 200 * SECOND)
+    assert told(scene.look()) == [
+        (EventKind.RECOVERED, False, ""),
+        (EventKind.EXPIRED, True, "found expired"),
+    ]
+
+
 # -- alive after all
 
 
@@ -428,6 +451,8 @@ def test_a_little_ahead_is_within_the_margin(scene: Scene) -> None:
     scene.look()
     scene.plant(5)
     assert scene.kinds(1) == [EventKind.RENEWED]
+    scene.plant(7)
+    assert scene.kinds(1) == [EventKind.TIME_JUMPED, EventKind.RENEWED]
 
 
 @pytest.mark.parametrize(("step", "words"), [(600, "+600 s"), (-600, "-600 s"), (30, "+30 s")])
