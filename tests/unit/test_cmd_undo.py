@@ -132,7 +132,9 @@ def test_without_leave_to_write_it_is_only_told(site: Site) -> None:
     site.scene.lock("lock-rival", type=2, age_s=1)
     done = site.run(entry, "--json")
     assert (done.code, done.json["copy"]["id"]) == (ExitCode.NEGATIVE, entry)
-    assert done.json["obstacle"].startswith("lock-rival.lck is in its way")
+    told = site.run(entry, "--write")
+    assert told.err == f"locktop: {done.json['obstacle']}\n", "beforehand as when it is tried"
+    assert "lock-rival.lck came meanwhile and excludes it" in told.err
 
 
 def test_it_goes_back_with_a_fresh_time(site: Site) -> None:
@@ -172,6 +174,10 @@ def test_a_volume_that_is_gone_wants_a_word_more(site: Site) -> None:
     done = site.run(entry, "--write")
     assert done.code == ExitCode.NEGATIVE
     assert "the volume of" in done.err
+    done = site.run(entry)
+    assert (done.code, "the volume of" in done.err) == (ExitCode.NEGATIVE, True)
+    done = site.run(entry, "--without-volume")
+    assert (done.code, "--write puts it back" in done.err) == (ExitCode.OK, True)
     assert site.run(entry, "--write", "--without-volume").code == ExitCode.OK
     assert site.there()
 

@@ -230,7 +230,7 @@ def _told(task: _Task, store: Store, copy: Copy) -> int:
     def work(_stop: threading.Event) -> str:
         from locktop.conflicts import in_the_way
 
-        return in_the_way(store, copy, task.timing)
+        return in_the_way(store, copy, task.timing, without_volume=task.options.without_volume)
 
     obstacle = patiently(work, task.settings.timeout.value, url=task.target.url, name="undo: look")
     now = SystemClock().wall_ns()

@@ -31,6 +31,7 @@ from backuplock.breaking.recover import Stage, Unfinished, finish, take_back, un
 from backuplock.breaking.token import Token, token_of
 from backuplock.breaking.undo import Undone, undo
 from backuplock.breaking.vigil import Fate, Vigil, follow, record_fate, vigil_of
+from backuplock.breaking.way import check_way
 from backuplock.breaking.writer import Step, Who, Writer, who_here
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "Writer",
     "audit_path",
     "check_dead",
+    "check_way",
     "clean_up",
     "copies",
     "execute",

@@ -10,21 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from backuplock import layout
 from backuplock.breaking import quarantine
 from backuplock.breaking.audit import Audit
 from backuplock.breaking.errors import Because, Failed, Refused
 from backuplock.breaking.quarantine import Kept
 from backuplock.breaking.token import Token, difference, digest_of, token_of_blob
+from backuplock.breaking.way import check_way, in_the_way, look_at, rivals, unread
 from backuplock.breaking.writer import Writer
 from backuplock.clock import SECOND
-from backuplock.errors import Conflict, Malformed, StoreError
-from backuplock.model import LockFile, Snapshot
-from backuplock.rules import conflicts, contender, expired
+from backuplock.errors import Conflict, StoreError
+from backuplock.model import LockFile
 from backuplock.stores.base import Aside, Blob, Version, aside_of
-from backuplock.survey import look
 from backuplock.text import printable
-from backuplock.wire import decode
 
 SETTLE_NS = 10 * SECOND
 """For how long a rival that asks is waited for; its own window between writing and looking is 2 s."""
@@ -68,7 +65,7 @@ def put_back(writer: Writer, kept: Kept, *, reason: str, without_volume: bool) -
     """`undo`, for whoever has the copy and works on its transaction."""
     if was_interrupted(writer.audit, kept.id) and (done := _resume(writer, kept)) is not None:
         return done
-    _check_way(writer, kept, without_volume=without_volume)
+    check_way(writer.store, kept, clock=writer.clock, timing=writer.timing, without_volume=without_volume)
     target = kept.token.target
     fields = {
         "target": target,
@@ -122,10 +119,10 @@ def _resume(writer: Writer, kept: Kept) -> Undone | None:
     try:
         found = writer.store.read(kept.key)
     except StoreError as error:
-        raise _unread(kept, error.what) from error
+        raise unread(kept, error.what) from error
     if found is None or found.body != kept.body:
         return None
-    seen = _look(writer, kept)
+    seen = look_at(writer.store, kept, writer.clock)
     left = found.modified_ns + writer.timing.duration_ns - seen.clock.at(seen.ended_mono_ns).hi
     if left <= 0:
         _take_away(writer, kept, token_of_blob(kept.token.target, kept.key, found))
@@ -138,84 +135,8 @@ def _resume(writer: Writer, kept: Kept) -> Undone | None:
     return Undone(kept.id, kept.key, left / SECOND)
 
 
-def _check_way(writer: Writer, kept: Kept, *, without_volume: bool) -> None:
-    seen = _look(writer, kept)
-    if kept.key in seen.by_key:
-        raise Refused(
-            f"{kept.token.shown} is there already, so its holder lives",
-            because=Because.CONFLICT,
-            advice="there is nothing to put back",
-        )
-    if kept.had_volume and not without_volume and not _has_volume(writer, kept):
-        raise Refused(
-            f"the volume of {kept.token.shown} is gone, its lock alone would make a ghost of it",
-            because=Because.NO_VOLUME,
-        )
-    if rivals := _rivals(writer, kept, seen):
-        raise _in_the_way(kept, rivals)
-
-
-def _look(writer: Writer, kept: Kept) -> Snapshot:
-    """The volume as it is now.
-
-    Raises:
-        Failed: it could not be read, and what could not be read may be a rival.
-    """
-    try:
-        found = look(writer.store, kept.token.volume, clock=writer.clock)
-    except (StoreError, Malformed) as error:
-        raise _unread(kept, error.what) from error
-    for view in found.volumes:
-        if view.problem:
-            raise _unread(kept, view.problem)
-    return found
-
-
-def _unread(kept: Kept, why: str) -> Failed:
-    what = f"{kept.token.shown} is not put back, its volume could not be read: {why}"
-    return Failed(what, settled=True, entry=kept.id)
-
-
-def _has_volume(writer: Writer, kept: Kept) -> bool:
-    volume = kept.token.volume
-    if volume == layout.BACKING_IMAGE:
-        return True
-    folder = kept.key.rsplit("/", 2)[0]
-    try:
-        found = writer.store.list(folder)
-    except StoreError as error:
-        raise _unread(kept, error.what) from error
-    return bool(found.entries) or any(name != layout.LOCKS for name in found.folders)
-
-
-def _rivals(writer: Writer, kept: Kept, seen: Snapshot) -> list[LockFile]:
-    """Locks that count and exclude the one that goes back; what cannot be read may be one of them."""
-    try:
-        type_ = decode(kept.body).type
-    except Malformed:
-        return []  # Nobody heeds what nobody can read.
-    now = seen.clock.at(seen.began_mono_ns)
-    found: list[LockFile] = []
-    for lock in seen.locks:
-        over = lock.modified_ns is not None and expired(lock.modified_ns, now, writer.timing) is True
-        other = contender(lock)
-        if lock.key != kept.key and not over and (other is None or conflicts(other.type, type_)):
-            found.append(lock)
-    return found
-
-
-def _in_the_way(kept: Kept, rivals: list[LockFile]) -> Refused:
-    first = printable(rivals[0].file_name, limit=120)
-    more = f" and {len(rivals) - 1} more" if len(rivals) > 1 else ""
-    return Refused(
-        f"{kept.token.shown} is not put back, {first}{more} came meanwhile and excludes it",
-        because=Because.CONFLICT,
-        advice="wait until that one has gone",
-    )
-
-
-def _stands(kept: Kept, rivals: list[LockFile], *, ours: bool) -> Refused:
-    first = printable(rivals[0].file_name, limit=120)
+def _stands(kept: Kept, found: tuple[LockFile, ...], *, ours: bool) -> Refused:
+    first = printable(found[0].file_name, limit=120)
     why = "its holder lives and refreshed it" if ours else "an undo or its holder wrote it"
     return Refused(
         f"{kept.token.shown} stands again beside {first}, which excludes it: {why}",
@@ -277,17 +198,18 @@ def _settle(writer: Writer, kept: Kept, ours: Token | None) -> None:
     give_up = writer.clock.mono_ns() + SETTLE_NS
     while True:
         try:
-            rivals = _rivals(writer, kept, _look(writer, kept))
+            seen = look_at(writer.store, kept, writer.clock)
         except Failed as error:
             _take_away(writer, kept, ours)
             raise error from None
-        if not rivals:
+        found = rivals(kept, seen, writer.timing)
+        if not found:
             return
-        holding = any(lock.record is None or lock.record.acquired for lock in rivals)
+        holding = any(lock.record is None or lock.record.acquired for lock in found)
         if holding or writer.clock.mono_ns() >= give_up:
             if not _take_away(writer, kept, ours):
-                raise _stands(kept, rivals, ours=ours is not None)
-            raise _in_the_way(kept, rivals)
+                raise _stands(kept, found, ours=ours is not None)
+            raise in_the_way(kept, found)
         writer.clock.sleep(_POLL_NS)
 
 
