@@ -1,4 +1,4 @@
-"""What is in the way of putting a broken lock back: asked beforehand, when it is done, and once more after."""
+"""What is in the way of putting a broken lock back: asked beforehand, when it is done, and after it."""
 
 from __future__ import annotations
 
