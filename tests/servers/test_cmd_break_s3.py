@@ -5,23 +5,21 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.breaking import NAME, QUARANTINE
 from harness.builders import NS, Lock, Volume, write, write_locks
-from harness.commands import run
 from harness.longhorn_peer import LonghornPeer
 from harness.proxy import FaultProxy, Rule, Where
 from harness.rclone import start_rclone
-from harness.running import Running, running, until
+from harness.running import until
 from harness.s3 import BUCKET, S3Server
+from harness.s3_commands import Ended, locktop
 from locktop.exits import ExitCode
 
-Ended = Callable[..., tuple[int, str, str]]
 VOLUME = "pvc-1"
 DEAD = Lock(VOLUME, NAME, 2, age_s=500)
 LIVE = Lock(VOLUME, "lock-beef000000000002", 1, age_s=10)
@@ -51,38 +49,6 @@ def root(served: tuple[S3Server, Path], prefix: str) -> Path:
 def proxied(served: tuple[S3Server, Path]) -> Iterator[FaultProxy]:
     with FaultProxy(served[0]) as proxy:
         yield proxy
-
-
-@pytest.fixture
-def ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ended:
-    """Runs the command on a target to its end, with an audit trail of the test's own."""
-    monkeypatch.delenv("LOCKTOP_WRITE", raising=False)
-
-    def end(server: S3Server, prefix: str, command: str, *rest: str) -> tuple[int, str, str]:
-        for name, value in exports(server, tmp_path).items():
-            monkeypatch.setenv(name, value)
-        done = run(capsys, command, "-t", server.url(prefix), *rest)
-        return done.code, done.out, done.err
-
-    return end
-
-
-def exports(server: S3Server, tmp_path: Path) -> dict[str, str]:
-    return {
-        **server.environ(),
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-        "NO_PROXY": "127.0.0.1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-
-
-def locktop(
-    tmp_path: Path, server: S3Server, prefix: str, *arguments: str, lease_s: float = 150
-) -> AbstractContextManager[Running]:
-    """The command in a process of its own, to be killed."""
-    command, *rest = arguments
-    arguments = (command, "-t", server.url(prefix), *rest)
-    return running(tmp_path, *arguments, lease_s=lease_s, **exports(server, tmp_path))
 
 
 def test_a_read_only_session_sends_nothing_that_writes(

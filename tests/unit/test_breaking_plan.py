@@ -227,6 +227,16 @@ def test_what_is_promised_where() -> None:
     assert first("unproven", changes=True) is False
 
 
+def test_that_a_bucket_keeps_versions_is_told_where_it_is_known() -> None:
+    def names(keeps: Known) -> list[str]:
+        found = replace(capable("no"), keeps_versions=keeps)
+        return [one.name for one in promises(found, renames=False, changes=False)]
+
+    assert "nothing of it stays behind" in names("yes")
+    assert names("no") == names("unproven")
+    assert len(names("no")) == len(names("yes")) - 1
+
+
 def test_the_measured_window_is_told() -> None:
     window = Window(12, 8_400_000, 40_000_000)
     why = promises(capable("no"), renames=False, changes=False, window=window)[0].why

@@ -301,7 +301,12 @@ def _purge(task: _Task, store: Store, found: tuple[Copy, ...], resources: contex
         from backuplock.breaking import purge
 
         gone = purge(writer, task.entry, older_ns=task.older_ns)
-        return f"removed for good: {plural(len(gone), 'copy', 'copies')}"
+        count = plural(len(gone), "copy", "copies")
+        if gone and store.capabilities.keeps_versions == "yes":
+            return (
+                f"removed: {count}, of which the bucket keeps versions until a rule of its own removes them"
+            )
+        return f"removed for good: {count}"
 
     return _done(task, work, task.entry)
 

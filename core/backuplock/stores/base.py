@@ -33,6 +33,7 @@ class Capabilities:
         listing_lags: a listing may miss recent changes (NFS and CIFS caches, some object stores).
         grain_ns: grain of modification times, nanoseconds.
         writable: the store was opened for writing.
+        keeps_versions: what is removed or written over stays as an older version, behind a delete marker.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Capabilities:
     listing_lags: Known
     grain_ns: int
     writable: bool
+    keeps_versions: Known = "no"
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ class S3Store:
             listing_lags="unproven",
             grain_ns=SECOND,
             writable=writable,
+            keeps_versions="unproven",
         )
         self._clock = clock or SystemClock()
         self._limits = limits or Limits()
@@ -138,7 +139,7 @@ class S3Store:
         return self._ask(
             self._call("read", key),
             lambda: self._client.get_object(Bucket=self._bucket, Key=full),
-            lambda reply, seen: blob(reply, seen, key, cap),
+            lambda reply, seen: self._heed_version(reply, blob(reply, seen, key, cap)),
             missing=True,
         )[0]
 
@@ -174,6 +175,12 @@ class S3Store:
     def bucket_traits(self) -> BucketTraits:
         """What the bucket does with what is removed or written over; never raises."""
         return read_traits(self._client, self._bucket)
+
+    def _heed_version(self, reply: Reply, found: Blob) -> Blob:
+        """An object with a version of its own shows, unasked, what a removal of it will leave behind."""
+        if reply.get("VersionId", "null") != "null" and self.capabilities.keeps_versions != "yes":
+            self.capabilities = dataclasses.replace(self.capabilities, keeps_versions="yes")
+        return found
 
     def close(self) -> None:
         self._client.close()
