@@ -6,17 +6,19 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from harness.breaking import NAME, QUARANTINE
+from backuplock.breaking import Step, unfinished
+from harness.breaking import NAME, QUARANTINE, Scene, kill_at
 from harness.builders import NS, Lock, Volume, write, write_locks
 from harness.longhorn_peer import LonghornPeer
 from harness.proxy import FaultProxy, Rule, Where
 from harness.rclone import start_rclone
 from harness.running import until
-from harness.s3 import BUCKET, S3Server
+from harness.s3 import BUCKET, S3Server, raw_client
 from harness.s3_commands import Ended, locktop
 from locktop.exits import ExitCode
 
@@ -60,6 +62,7 @@ def test_a_read_only_session_sends_nothing_that_writes(
         (["break", f"{VOLUME}/feed", "--observe", "1s", "--yes"], ExitCode.OK),
         (["undo"], ExitCode.OK),
         (["undo", "--purge", "--older-than", "0s"], ExitCode.OK),
+        (["doctor"], ExitCode.OK),
         (["cleanup"], ExitCode.OK),
         (["cleanup", "--write"], ExitCode.OK),
         (["cleanup", "--apply", "--yes"], ExitCode.DENIED),
@@ -69,6 +72,54 @@ def test_a_read_only_session_sends_nothing_that_writes(
     assert len(proxied.log) > 20
     assert proxied.writes() == []
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("name", ["rclone_http", "moto"])
+def test_nor_does_one_that_finds_copies_and_interrupted_acts(
+    name: str, ended: Ended, prefix: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    server: S3Server = request.getfixturevalue(name)
+    (tmp_path / "state" / "locktop").mkdir(parents=True)
+    scene = Scene(server.store(prefix), tmp_path / "state" / "locktop")
+    scene.volume()
+    broken = scene.break_(scene.lock("lock-01"), allow_live=True).id
+    killed = scene.lock("lock-02")
+    kill_at(Step.REMOVED, scene.store.url, scene.audit.path, killed.key, server.environ())
+    (interrupted,) = (one.id for one in unfinished(scene.store, scene.audit, scene.clock.wall_ns()))
+    there = scene.lock("lock-03").name
+    scene.audit.close()
+    scene.store.close()
+    trail = scene.audit.path.read_bytes()
+
+    def objects() -> list[tuple[str, str, datetime]]:
+        client = raw_client(server)
+        found = client.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]
+        client.close()
+        return [(one["Key"], one["ETag"], one["LastModified"]) for one in found]
+
+    before = objects()
+    with FaultProxy(server) as proxy:
+        for arguments, code in (
+            (["break", f"{VOLUME}/{there}"], ExitCode.NEGATIVE),
+            (["break", f"{VOLUME}/{there}", "--even-if-live", "--reason", "x"], ExitCode.OK),
+            (["undo"], ExitCode.OK),
+            (["undo", broken], ExitCode.OK),
+            (["undo", broken[:-3], "--json"], ExitCode.OK),
+            (["undo", "--purge", broken], ExitCode.OK),
+            (["undo", "--purge", "--older-than", "0s", "--yes"], ExitCode.OK),
+            (["undo", "--finish", interrupted], ExitCode.DENIED),
+            (["undo", "--take-back", interrupted], ExitCode.DENIED),
+            (["cleanup", "--verbose"], ExitCode.OK),
+            (["cleanup", "--apply", "--yes"], ExitCode.DENIED),
+            (["doctor"], None),
+            (["audit", "--verify"], ExitCode.OK),
+        ):
+            found, _, err = ended(proxy.server, prefix, *arguments)
+            assert code in (found, None), (arguments, err)
+        assert len(proxy.log) > 40
+        assert proxy.writes() == []
+    assert objects() == before
+    assert scene.audit.path.read_bytes() == trail
 
 
 def test_broken_and_put_back(
