@@ -73,7 +73,7 @@ _PATH = re.compile(
     r"/locks/(?P<lock>[a-zA-Z0-9][a-zA-Z0-9_.-]{0,250}?)\.lck"
 )
 _BROKEN_PATH = re.compile(r"(\bvolumes/[0-9a-zA-Z_./-]{0,400})\n[ \t]*(?=[0-9a-zA-Z_./-]{0,300}\.lck)")
-_URL_VOLUME = re.compile(r"[?&\\]+(?:u0026)?volume=(?P<volume>[a-zA-Z0-9][a-zA-Z0-9_.-]{0,252})")
+_URL_VOLUME = re.compile(r"(?:[?&]|u0026)volume=(?P<volume>[a-zA-Z0-9][a-zA-Z0-9_.-]{0,252})")
 
 _KINDS: tuple[tuple[ComplaintKind, re.Pattern[str]], ...] = (
     (ComplaintKind.REFRESH, re.compile(r"(?i)fail\w*\s+to\s+refresh\s+(?:the\s+)?(?:acquired\s+)?lock")),

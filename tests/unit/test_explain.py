@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,3 +145,15 @@ def test_long_texts_take_no_quadratic_time() -> None:
 )
 def test_the_wording_tells_the_release(message: str, wording: Wording) -> None:
     assert [complaint.wording for complaint in find_complaints(message)] == [wording]
+
+
+@pytest.mark.parametrize("run", ["&", "\\", "?", "\\u0026", "?&", "/", "-"])
+def test_a_long_run_of_signs_costs_no_more_than_its_length(run: str) -> None:
+    def cost(length: int) -> float:
+        began = time.process_time()
+        find_complaints(f"failed to backup: {run * (length // len(run))}")
+        return time.process_time() - began
+
+    # Ten times the length: a hundred times the cost where it is looked at again and again.
+    short = min(cost(20_000) for _ in range(3))
+    assert min(cost(200_000) for _ in range(2)) < 40 * max(short, 0.002)

@@ -6,9 +6,13 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from backuplock.clock import SystemClock, nanoseconds, seconds
 from backuplock.errors import Unreachable
 
 T = TypeVar("T")
+
+_HEED_S = 0.2
+"""A signal that another thread takes does not wake a wait in the main one: it is looked for now and then."""
 
 
 def patiently(
@@ -36,7 +40,7 @@ def patiently(
 
     threading.Thread(target=run, name=name, daemon=True).start()
     try:
-        in_time = ended.wait(timeout_s)
+        in_time = _waited(ended, timeout_s)
     finally:
         stop.set()
     if not in_time:
@@ -46,3 +50,14 @@ def patiently(
     if failed:
         raise failed[0]
     return found[0]
+
+
+def _waited(ended: threading.Event, timeout_s: float | None) -> bool:
+    clock = SystemClock()
+    give_up = None if timeout_s is None else clock.mono_ns() + nanoseconds(timeout_s)
+    while True:
+        left = _HEED_S if give_up is None else min(_HEED_S, seconds(give_up - clock.mono_ns()))
+        if ended.wait(max(0.0, left)):
+            return True
+        if give_up is not None and clock.mono_ns() >= give_up:
+            return False
