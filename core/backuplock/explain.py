@@ -75,28 +75,30 @@ _PATH = re.compile(
 _BROKEN_PATH = re.compile(r"(\bvolumes/[0-9a-zA-Z_./-]{0,400})\n[ \t]*(?=[0-9a-zA-Z_./-]{0,300}\.lck)")
 _TERMINAL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 """Colours and the like, as a terminal gets them."""
-_BOX = re.compile(r"(?m)^[ \t]*[│┃║|][ \t]?|[ \t]*[│┃║|][ \t]*$")
+_BOX_LEFT = re.compile(r"(?m)^[ \t]*[│┃║|][ \t]?")
+_BOX_RIGHT = re.compile(r"(?m)(?<![ \t])[ \t]*[│┃║|][ \t]*$")
+"""Begins at a run of blanks only, not at each of its blanks: a run costs its length, not its square."""
 _BEGINS = re.compile(
     r"\s*(?:time=|level=|\{|\[|<\d+>|\d{4}[-/]\d\d[-/]\d\d|[IWEF]\d{4} \d\d:|[A-Z][a-z]{2} +\d+ \d\d:)"
 )
 """How a log record begins; what does not begin so goes on with the one before."""
-_MAY_BEGIN = re.compile(r"(?i)\s*(?:fail\w*\s+(?:lock|to)\b|error|unable|cannot|proxyserver|rpc error)")
+_MAY_BEGIN = re.compile(r"(?i)\s*(?:fail\w{0,10}\s+(?:lock|to)\b|error|unable|cannot|proxyserver|rpc error)")
 """How a message begins that was pasted alone; behind one that has named its lock it is another."""
 _URL_VOLUME = re.compile(r"(?:[?&]|u0026)volume=(?P<volume>[a-zA-Z0-9][a-zA-Z0-9_.-]{0,252})")
 
 _KINDS: tuple[tuple[ComplaintKind, re.Pattern[str]], ...] = (
-    (ComplaintKind.REFRESH, re.compile(r"(?i)fail\w*\s+to\s+refresh\s+(?:the\s+)?(?:acquired\s+)?lock")),
-    (ComplaintKind.LOAD, re.compile(r"(?i)fail\w*\s+to\s+load\s+(?:the\s+)?lock")),
-    (ComplaintKind.UNLOCK, re.compile(r"(?i)fail\w*\s+to\s+unlock")),
-    (ComplaintKind.STORE, re.compile(r"(?i)fail\w*\s+to\s+store\s+(?:the\s+)?updated\s+lock")),
+    (ComplaintKind.REFRESH, re.compile(r"(?i)fail\w{0,10}\s+to\s+refresh\s+(?:the\s+)?(?:acquired\s+)?lock")),
+    (ComplaintKind.LOAD, re.compile(r"(?i)fail\w{0,10}\s+to\s+load\s+(?:the\s+)?lock")),
+    (ComplaintKind.UNLOCK, re.compile(r"(?i)fail\w{0,10}\s+to\s+unlock")),
+    (ComplaintKind.STORE, re.compile(r"(?i)fail\w{0,10}\s+to\s+store\s+(?:the\s+)?updated\s+lock")),
     (
         ComplaintKind.REFUSED,
-        re.compile(r"(?i)fail\w*\s+(?:to\s+acquire\s+)?(?:the\s+)?lock|lock\b.{0,400}?acquisition"),
+        re.compile(r"(?i)fail\w{0,10}\s+(?:to\s+acquire\s+)?(?:the\s+)?lock|lock\b.{0,400}?acquisition"),
     ),
 )
 
 _WORDINGS: tuple[tuple[Wording, re.Pattern[str]], ...] = (
-    (Wording.FIRST, re.compile(r"(?i)failed\s*lock\s.{1,600}?type\s*\d+\s*acquisition")),
+    (Wording.FIRST, re.compile(r"(?i)failed\s*lock.{1,600}?type\s*\d+\s*acquisition")),
     (Wording.SECOND, re.compile(r"(?i)please\s+try\s+again\s+later\.")),
     (Wording.THIRD, re.compile(r"(?i)please\s+try\s+again\s+later")),
 )
@@ -115,13 +117,13 @@ _NARROWER: tuple[tuple[re.Pattern[str], Operation], ...] = (
     (
         re.compile(
             r"(?i)initiating\s+(?:full|incremental)\s+backup\s+restore|\bbackup\s+restore\b(?!d)|"
-            r"fail\w*\s+to\s+restore|restor(?:e|ing)\s+(?:the\s+)?(?:backup|volume)"
+            r"fail\w{0,10}\s+to\s+restore|restor(?:e|ing)\s+(?:the\s+)?(?:backup|volume)"
         ),
         Operation.RESTORE,
     ),
     (
         re.compile(
-            r"(?i)fail\w*\s+to\s+(?:create\s+(?:a\s+)?)?backup\s+(?:the\s+)?snapshot|backup\s+create\b(?!\s*/)"
+            r"(?i)fail\w{0,10}\s+to\s+(?:create\s+(?:a\s+)?)?backup\s+(?:the\s+)?snapshot|backup\s+create\b(?!\s*/)"
         ),
         Operation.BACKUP,
     ),
@@ -147,7 +149,7 @@ def find_complaints(text: str) -> tuple[Complaint, ...]:
 def _plain(text: str) -> str:
     """Without what a terminal, a box around it or JSON have put into it."""
     text = _TERMINAL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return _BOX.sub("", text).replace("\\/", "/")
+    return _BOX_RIGHT.sub("", _BOX_LEFT.sub("", text)).replace("\\/", "/")
 
 
 def _records(text: str) -> list[list[str]]:

@@ -148,7 +148,7 @@ def test_the_wording_tells_the_release(message: str, wording: Wording) -> None:
     assert [complaint.wording for complaint in find_complaints(message)] == [wording]
 
 
-@pytest.mark.parametrize("run", ["&", "\\", "?", "\\u0026", "?&", "/", "-"])
+@pytest.mark.parametrize("run", ["&", "\\", "?", "\\u0026", "?&", "/", "-", " ", "\t", "fail"])
 def test_a_long_run_of_signs_costs_no_more_than_its_length(run: str) -> None:
     def cost(length: int) -> float:
         began = time.process_time()
