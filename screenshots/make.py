@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -22,7 +23,9 @@ from textual.pilot import Pilot  # noqa: E402
 
 from backuplock import layout  # noqa: E402
 from locktop.app import LocktopApp  # noqa: E402
+from locktop.screens.break_ import BreakScreen  # noqa: E402
 from locktop.widgets.message_box import MessageBox  # noqa: E402
+from tui.breaking import quiet, session_on  # noqa: E402
 from tui.scene import Scene, night, uuid_volume  # noqa: E402
 
 Drive = Callable[[Pilot[int]], Awaitable[None]]
@@ -75,6 +78,15 @@ async def help_(pilot: Pilot[int]) -> None:
     await pilot.press("question_mark")
 
 
+async def breaking(pilot: Pilot[int]) -> None:
+    """A dead lock about to be broken: its name is being typed."""
+    await pilot.press("x")
+    screen = pilot.app.screen
+    assert isinstance(screen, BreakScreen)
+    await shown(pilot, lambda: screen.form.proposal is not None)
+    await pilot.press("tab", *screen.form.to_type, "tab", *"node-221 is gone")
+
+
 SHOTS: tuple[tuple[str, tuple[int, int], Drive], ...] = (
     ("locks", (120, 36), middle),
     ("locks", (80, 24), middle),
@@ -87,6 +99,7 @@ SHOTS: tuple[tuple[str, tuple[int, int], Drive], ...] = (
     ("explain", (120, 36), explain),
     ("filter", (120, 36), filtered),
     ("help", (80, 24), help_),
+    ("break", (120, 36), breaking),
 )
 
 
@@ -110,8 +123,14 @@ async def happen(app: LocktopApp, scene: Scene, pilot: Pilot[int]) -> None:
 
 async def shoot(size: tuple[int, int], drive: Drive) -> str:
     """One picture, as SVG."""
-    scene = night()
-    app = LocktopApp(scene.session())
+    scene = quiet(night())
+    with tempfile.TemporaryDirectory() as trail:
+        session = session_on(scene, Path(trail)) if drive is breaking else scene.session()
+        return await shot(scene, LocktopApp(session), size, drive)
+
+
+async def shot(scene: Scene, app: LocktopApp, size: tuple[int, int], drive: Drive) -> str:
+    """The picture itself."""
     async with app.run_test(size=size) as pilot:
         await shown(pilot, lambda: app.status.board is not None)
         if drive is events:

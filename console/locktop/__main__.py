@@ -11,7 +11,8 @@ def main() -> int:
     """Run the command line; the version is told without reading the rest of the program."""
     if sys.argv[1:] == ["--version"]:
         try:
-            print(f"locktop {__version__}", flush=True)
+            sys.stdout.write(f"locktop {__version__}\n")
+            sys.stdout.flush()
             return 0
         except OSError:
             pass  # The command line tells it, and exits as it should.

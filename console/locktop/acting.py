@@ -78,6 +78,12 @@ class Acting(Controls, inherit_bindings=False):
         if not any(isinstance(screen, UndoScreen) for screen in self.screen_stack):
             self.push_screen(UndoScreen())
 
+    def action_refresh_now(self) -> None:
+        """What was broken is read anew as well where that is shown."""
+        super().action_refresh_now()
+        if isinstance(self.screen, UndoScreen):
+            self.screen.read()
+
     # -- what came of it
 
     def hear_deed(self, event: Event) -> None:

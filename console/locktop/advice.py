@@ -144,12 +144,16 @@ def _habit(operation: Operation, wording: Wording) -> Habit:
     if operation is Operation.BACKUP:
         text = "a refused backup is never retried: start it again; a recurring job asks again at its next run"
         return Habit(operation, False, text)
+    if operation is Operation.DELETE and wording is Wording.FIRST:
+        text = "this release does not retry a refused deletion (1.8 and later do): delete it again"
+        return Habit(operation, False, text)
     if operation is Operation.DELETE:
         text = (
             "a refused deletion is retried since 1.8: after 1 minute, then doubling up to 24 hours, so it "
             "may sleep for hours after the way is free"
         )
-        return Habit(operation, True, text)
+        # The wording of 1.6.3 to 1.10.1 spans releases that do and releases that do not.
+        return Habit(operation, True if wording is Wording.THIRD else None, text)
     if wording is Wording.FIRST:
         return Habit(operation, True, "this release recognises its own refusal and retries the restore")
     text = (

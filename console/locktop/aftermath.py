@@ -10,6 +10,7 @@ import threading
 from backuplock.breaking import Fate, Vigil
 from backuplock.clock import SECOND
 from backuplock.model import Snapshot
+from backuplock.watch import RETURN_NS
 from locktop.deeds import Care
 
 TOLD_NS = 60 * SECOND
@@ -26,6 +27,7 @@ class Aftermath:
         self._guard = threading.Lock()
         self._cares: list[Care] = []
         self._leaving: dict[str, int] = {}
+        self._returning: dict[str, int] = {}
 
     def add(self, care: Care) -> None:
         """A lock was broken just now."""
@@ -33,6 +35,22 @@ class Aftermath:
         with self._guard:
             self._cares = [one for one in self._cares if one.vigil.token.key != key] + [care]
             self._leaving[key] = care.vigil.removed_mono_ns
+            self._returning.pop(key, None)
+
+    def suspend(self, key: str, mono_ns: int) -> Care | None:
+        """A lock is about to be put back: that it is there then is no sign of its holder. Its watch ends."""
+        with self._guard:
+            self._returning[key] = mono_ns
+            care = next((one for one in self._cares if one.vigil.token.key == key), None)
+            self._cares = [one for one in self._cares if one is not care]
+        return care
+
+    def resume(self, key: str, care: Care | None) -> None:
+        """It was not put back after all: whoever brings it lives. The watch goes on."""
+        with self._guard:
+            self._returning.pop(key, None)
+            if care is not None:
+                self._cares.append(care)
 
     @property
     def cares(self) -> tuple[Care, ...]:
@@ -44,6 +62,11 @@ class Aftermath:
         """Keys that we removed and that have not been seen to be gone yet."""
         with self._guard:
             return frozenset(self._leaving)
+
+    def returning(self) -> frozenset[str]:
+        """Keys that we put back and that have not been seen there yet."""
+        with self._guard:
+            return frozenset(self._returning)
 
     def look(self, snapshot: Snapshot, known: frozenset[str]) -> tuple[Care, ...]:
         """One more Snapshot; the watches that were decided by it.
@@ -60,6 +83,9 @@ class Aftermath:
                 key: at
                 for key, at in self._leaving.items()
                 if key in known and not (key in seen and began >= at)
+            }
+            self._returning = {
+                key: at for key, at in self._returning.items() if key not in seen and began <= at + RETURN_NS
             }
             before = self._cares
             after = [Care(one.entry, one.vigil.look(snapshot)) for one in before]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import threading
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -18,6 +20,7 @@ from locktop.commands import KeyCommands
 from locktop.format import ASCII, Glyphs, name, pick_glyphs
 from locktop.keys import Place, bindings
 from locktop.messages import SessionReported, SimulateRequested
+from locktop.output.streams import say
 from locktop.rows import Row
 from locktop.screens.base import Sheet, View
 from locktop.screens.blocked import BlockedScreen
@@ -30,6 +33,10 @@ from locktop.screens.simulate import SimulateScreen
 from locktop.session import Event, Session
 from locktop.status import Status
 from locktop.theme import DARK
+
+LAST_RESORT_S = 15.0
+"""How long after a signal the process ends if it has not ended in good order; longer than acts on the
+store are waited for."""
 
 _WIDTHS: list[tuple[int, str]] = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 _HEIGHTS: list[tuple[int, str]] = [(0, "-short"), (30, "-tall")]
@@ -96,8 +103,17 @@ class LocktopApp(Acting, inherit_bindings=False):
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()
+
+        def caught(number: int, _frame: object) -> None:
+            # Not the loop's own handlers: a terminal that went away, or that nobody reads, may hold the loop
+            # up for ever in the middle of a write.
+            loop.call_soon_threadsafe(self._leave, 128 + number)
+            last = threading.Timer(LAST_RESORT_S, os._exit, (128 + number,))
+            last.daemon = True
+            last.start()
+
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            loop.add_signal_handler(number, self._leave, 128 + number)
+            signal.signal(number, caught)
 
     def _leave(self, code: int) -> None:
         self.exit(return_code=code)
@@ -130,7 +146,7 @@ class LocktopApp(Acting, inherit_bindings=False):
         board = self.status.board
         return {
             "locks": len(board.snapshot.by_key) if board else 0,
-            "blocked": self.status.blocks.awaited if self.status.blocks else 0,
+            "blocked": len(self.status.blocks.blocks) if self.status.blocks else 0,
             "events": self.status.happened,
         }
 
@@ -227,6 +243,8 @@ def run(session: Session, *, ascii_only: bool = False, mouse: bool = True) -> in
         app.run(mouse=mouse)
     finally:
         session.close()
+        for line in session.last_words:
+            say(line)
     if app.crash is not None:
         raise app.crash
     return app.return_code or 0

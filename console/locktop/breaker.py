@@ -21,17 +21,14 @@ from backuplock.breaking import (
     AuditError,
     Plan,
     Refused,
-    Token,
     Who,
     Window,
     Writer,
     audit_path,
+    check_dead,
     copies,
     execute,
-    finish,
     record_fate,
-    take_back,
-    undo,
     unfinished,
     vigil_of,
     who_here,
@@ -59,6 +56,7 @@ from locktop.deeds import (
 )
 from locktop.holder import PROBES, CanProbe
 from locktop.proposals import propose
+from locktop.restoring import finish_one, put_back
 
 LINE = 500
 """Characters of a line that is told."""
@@ -103,7 +101,11 @@ class Breaker:
         self._jobs: queue.SimpleQueue[Callable[[], DeedEvent | None] | None] = queue.SimpleQueue()
         self._numbers = itertools.count(1)
         self._deliver: Deliver = _drop
+        self._last_words: tuple[str, ...] = ()
         self._acting = threading.Lock()
+        self._leaving = threading.Event()
+        self._asked: dict[int, str] = {}
+        self._tickets = itertools.count(1)
         self._thread = threading.Thread(target=self._run, name="locktop-breaker", daemon=True)
 
     # -- what the session tells
@@ -114,12 +116,26 @@ class Breaker:
         self._jobs.put(lambda: self._shelf(at_start=True))
         self._thread.start()
 
-    def close(self) -> None:
-        """End; an act that has begun is waited for, but not for long."""
-        self._deliver = _drop
-        self._jobs.put(None)
-        if self._acting.locked() and self._acting.acquire(timeout=ENDING_S):
-            self._acting.release()
+    def close(self) -> tuple[str, ...]:
+        """End. An act that has begun is waited for, but not for long; none begins any more.
+
+        Returns: what is not done and not watched because of that, printable lines.
+        """
+        if not self._leaving.is_set():
+            self._deliver = _drop
+            self._leaving.set()
+            ended = self._acting.acquire(timeout=ENDING_S)
+            undecided = [care for care in self.aftermath.cares if not care.vigil.decided]
+            self._last_words = (*self._asked.values(), *map(_unwatched, undecided), *(() if ended else _LATE))
+            for care in undecided:
+                given_up = Care(care.entry, care.vigil.give_up(self._clock.mono_ns()))
+                self._jobs.put(partial(self._write_fate, given_up))
+            self._jobs.put(None)
+            if ended:
+                self._acting.release()
+                if undecided and self._thread.is_alive():
+                    self._thread.join(ENDING_S)
+        return self._last_words
 
     def look(self, snapshot: Snapshot, known: frozenset[str]) -> tuple[Care, ...]:
         """The watches after one more Snapshot; verdicts go to the audit trail. `known` as in `Aftermath`."""
@@ -149,21 +165,44 @@ class Breaker:
             allow_live: counts only for a single lock, and only where that was opened at the start.
         """
         live = allow_live and self.even_if_live and len(plans) == 1
-        self._jobs.put(lambda: self._break(number, plans, before, reason, allow_live=live))
+        what = plans[0].token.shown if len(plans) == 1 else f"{len(plans)} locks"
+        self._put(f"not broken: {what}", lambda: self._break(number, plans, before, reason, allow_live=live))
 
     def list_copies(self) -> None:
         """Answered by a Shelf."""
         self._jobs.put(self._shelf)
 
-    def put_back(self, entry: str, *, interrupted: bool) -> None:
-        """Put a broken lock back; answered by Restored, and a Shelf."""
-        self._jobs.put(lambda: self._restore(entry, take_back if interrupted else undo, "put back"))
+    def put_back(self, entry: str, key: str, *, interrupted: bool) -> None:
+        """Put a broken lock back under its key; answered by Restored, and a Shelf."""
+        self._put(
+            f"{printable(entry)} was not put back",
+            lambda: self._act(
+                entry, lambda writer: put_back(writer, self.aftermath, entry, key, interrupted=interrupted)
+            ),
+        )
         self._jobs.put(self._shelf)
 
-    def finish(self, entry: str) -> None:
+    def finish(self, entry: str, before: Snapshot | None) -> None:
         """Bring an interrupted transaction to its end; answered likewise."""
-        self._jobs.put(lambda: self._restore(entry, finish, "finished"))
+        self._put(
+            f"{printable(entry)} was not finished",
+            lambda: self._act(entry, lambda writer: finish_one(writer, self.aftermath, entry, before)),
+        )
         self._jobs.put(self._shelf)
+
+    def _put(self, words: str, act: Callable[[], DeedEvent]) -> None:
+        """Have something done. `words` say that it was not, should it never begin."""
+        ticket = next(self._tickets)
+        self._asked[ticket] = words
+
+        def begin() -> DeedEvent | None:
+            with self._acting:
+                if self._leaving.is_set():
+                    return None
+                del self._asked[ticket]
+                return act()
+
+        self._jobs.put(begin)
 
     # -- the thread
 
@@ -235,16 +274,22 @@ class Breaker:
         self, number: int, plans: tuple[Plan, ...], before: Snapshot, reason: str, *, allow_live: bool
     ) -> Acted:
         outcomes: list[Outcome] = []
-        with self._acting:
-            for done, plan in enumerate(plans):
-                self._deliver(Progress(number, done, len(plans)))
-                outcomes.append(self._break_one(plan, before, reason, allow_live=allow_live))
+        for done, plan in enumerate(plans):
+            if self._leaving.is_set():
+                self._asked[0] = f"not broken: {len(plans) - done} of {len(plans)} locks"
+                break
+            self._deliver(Progress(number, done, len(plans)))
+            outcomes.append(self._break_one(plan, before, reason, allow_live=allow_live))
         return Acted(number, tuple(outcomes), self.aftermath.cares)
 
     def _break_one(self, plan: Plan, before: Snapshot, reason: str, *, allow_live: bool) -> Outcome:
         token = plan.token
         try:
-            broken = execute(self._writer(), plan.order, reason=reason, allow_live=allow_live)
+            writer = self._writer()
+            if not allow_live:
+                # Of many, nobody has looked beside each one's locks.
+                check_dead(writer, token)
+            broken = execute(writer, plan.order, reason=reason, allow_live=allow_live)
         except Refused as refused:
             return Outcome(token, False, printable(refused.what, limit=LINE))
         except BackupLockError as error:
@@ -255,15 +300,12 @@ class Breaker:
         words = "; ".join((f"{token.shown} is broken, a copy is kept", *broken.notes))
         return Outcome(token, True, printable(words, limit=LINE), broken.id)
 
-    def _restore(self, entry: str, act: Callable[[Writer, str], object], word: str) -> Restored:
+    def _act(self, entry: str, act: Callable[[Writer], str]) -> Restored:
         try:
-            with self._acting:
-                made = act(self._writer(), entry)
+            words = act(self._writer())
         except BackupLockError as error:
             return Restored(entry, False, _line(error))
-        if made is None:
-            return Restored(entry, True, "done: the lock is where it belongs, nothing had to be removed")
-        return Restored(entry, True, f"{word}: {_name_of(made)}")
+        return Restored(entry, True, printable(words, limit=LINE))
 
     def _shelf(self, *, at_start: bool = False) -> Shelf:
         try:
@@ -315,11 +357,12 @@ def breaker_for(
     return Breaker(open_it, trail, writable=writable, even_if_live=even_if_live)
 
 
-def _name_of(made: object) -> str:
-    token = getattr(made, "token", None)
-    if isinstance(token, Token):
-        return token.shown
-    return printable(str(getattr(made, "key", "")).rpartition("/")[2], limit=120)
+def _unwatched(care: Care) -> str:
+    what = care.vigil.token.shown
+    return f"{what} was broken and is not watched any more: locktop ls tells whether it came back"
+
+
+_LATE = ("an act on the store was still under way: locktop undo tells how far it came",)
 
 
 def _line(error: BackupLockError) -> str:

@@ -67,9 +67,15 @@ class Chronicle:
         """What was seen of each lock, by key."""
         return self._watch.tracks
 
-    def take(self, snapshot: Snapshot, broken: frozenset[str] = frozenset()) -> tuple[Event, ...]:
-        """One more Snapshot; what happened since the one before. `broken` are keys that we removed."""
-        self._watch, events = self._watch.look(snapshot, broken=broken)
+    def take(
+        self,
+        snapshot: Snapshot,
+        broken: frozenset[str] = frozenset(),
+        restored: frozenset[str] = frozenset(),
+    ) -> tuple[Event, ...]:
+        """One more Snapshot; what happened since the one before. `broken` are keys that we removed,
+        `restored` those that we put back."""
+        self._watch, events = self._watch.look(snapshot, broken=broken, restored=restored)
         self._write(lambda journal: journal.record(self._filed(snapshot), events))
         return events
 

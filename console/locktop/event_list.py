@@ -24,7 +24,7 @@ from locktop.format import (
     utc_near,
     utc_time,
 )
-from locktop.output.event_lines import symbol
+from locktop.output.event_lines import STORE, symbol
 from locktop.status import Outage, Status
 
 DAY = 86_400 * SECOND
@@ -130,7 +130,7 @@ def _of_outage(outage: Outage) -> Item:
 
 
 def _wanted(item: Item, wanted: Wanted) -> bool:
-    return wanted.renewals or item.event is None or item.event.kind is not EventKind.RENEWED
+    return wanted.renewals or item.event is None or not item.event.routine
 
 
 def _matches(hay: str, words: Iterable[str]) -> bool:
@@ -220,16 +220,15 @@ def item_line(item: Item, widths: Widths, seen: Seen) -> Line:
 
 
 def _event_line(event: Event, widths: Widths, seen: Seen) -> Line:
-    tone, ellipsis = TONES[event.kind], seen.glyphs.ellipsis
+    tone, ellipsis = tone_of(event), seen.glyphs.ellipsis
     loud = event.kind in LOUD
     plain, quiet = ("alert", "alert") if loud else ("text", "dim")
-    word = event.kind.value.upper() + ("?" if event.inferred else "")
-    volume, claim = name(event.volume), name(seen.called(event.volume))
+    volume, claim = name(event.volume) or STORE, name(seen.called(event.volume))
     known, other = (claim or volume, volume if claim else "") if seen.claims_first else (volume, claim)
     line: Line = [
         (f"{_time(event.seen_wall_ns, widths, seen.status)}  ", quiet),
         (f"{symbol(event.kind, seen.glyphs)} ", tone),
-        (f"{word:<{_WORD}}  ", tone),
+        (f"{word_of(event):<{_WORD}}  ", tone),
         (fit(known, widths.volume, ellipsis=ellipsis, middle=True) + "  ", plain),
     ]
     if widths.claim:
@@ -269,8 +268,24 @@ def _time(wall_ns: int, widths: Widths, status: Status) -> str:
     return utc_time(wall_ns) if same else f"{utc_instant(wall_ns)[5:10]:<8}"
 
 
+def word_of(event: Event) -> str:
+    """What happened, in capitals; a question mark if it is inferred."""
+    revived = event.kind is EventKind.RENEWED and not event.routine
+    # The particulars have no room everywhere, and this is what takes LATE or EXPIRED back.
+    word = f"{event.kind.value} late" if revived else event.kind.value
+    return word.upper() + ("?" if event.inferred else "")
+
+
+def tone_of(event: Event) -> str:
+    """The colour of what happened."""
+    revived = event.kind is EventKind.RENEWED and not event.routine
+    return TONES[EventKind.ACQUIRED] if revived else TONES[event.kind]
+
+
 def type_of(event: Event) -> str:
-    """The lock's type, as the table of locks has it."""
+    """The lock's type, as the table of locks has it; nothing for what concerns no lock."""
+    if not event.key:
+        return ""
     return "?" if event.type is None else type_label(LockRecord("", event.type, False))
 
 

@@ -39,7 +39,7 @@ class ExitCode(enum.IntEnum):
     INCOMPLETE = 3, "some volumes or locks could not be read: absence proves nothing"
     UNREACHABLE = 4, "the store does not answer, or not in time"
     DENIED = 5, "credentials or permissions do not suffice"
-    MISSING = 6, "there is no such bucket, folder, mount or backupstore"
+    MISSING = 6, "there is no such bucket, folder, mount, backupstore or audit trail"
     INTERNAL = 70, "an error in locktop itself; LOCKTOP_DEBUG=1 shows where"
     SYSTEM = 71, "this system refused what locktop needs: a process, or its audit trail"
     LOST = 75, "the lock was lost while it was needed, and the command under it was ended"

@@ -10,7 +10,7 @@ from backuplock.layout import BACKING_IMAGE
 from backuplock.model import Flaw, LockFile, LockType
 from backuplock.rules import LONGHORN, State
 from locktop.format import age, utc_near
-from locktop.rows import UNCERTAIN_NS, Row, state_now
+from locktop.rows import DEAD_REQUEST_NS, UNCERTAIN_NS, Row, state_now
 
 FUTURE_NS = 2 * SECOND
 """How far ahead of the store's clock a lock may be dated before that is worth a word."""
@@ -73,7 +73,7 @@ def _advice_waiting(lock: LockFile, now: Span) -> str:
     gone = now.middle - (lock.modified_ns or 0)
     if gone < 10 * SECOND:
         return "A request inside its two seconds of waiting: nothing to do."
-    if gone < 30 * SECOND:
+    if gone <= DEAD_REQUEST_NS:
         return "Should have been decided by now. Watch it."
     end = utc_near((lock.modified_ns or 0) + LONGHORN.duration_ns, now.middle)
     return (

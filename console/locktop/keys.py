@@ -105,11 +105,20 @@ KEYS: tuple[Key, ...] = (
     Key("copy_key", "y", "y", "copy the lock's key", "ACT", "locks", "copy key", 5),
     # Everywhere
     *(
-        Key(f"show_view('{view}')", str(at), str(at), f"the view {title}", "", "app")
+        Key(
+            f"show_view('{view}')",
+            str(at),
+            f"1-{len(VIEWS)}" if at == 1 else str(at),
+            "views, from locks to events" if at == 1 else f"the view {title}",
+            "PROGRAM" if at == 1 else "",
+            "app",
+            "views" if at == 1 else "",
+            2,
+        )
         for at, (view, title) in enumerate(VIEWS.items(), start=1)
     ),
     Key("command_palette", "colon,ctrl+p", ": ^p", "all commands", "PROGRAM", "app", "commands", 5),
-    Key("explain", "m", "m", "explain an error message", "FIND", "app", "explain", 6),
+    Key("explain", "m", "m", "explain an error message", "FIND", "app", "explain", 3),
     Key("pause", "p", "p", "hold the picture, go on", "LIVE", "app", "pause", 4),
     Key("refresh_now", "r", "r", "look now", "LIVE", "app", "refresh", 7, needs="store"),
     Key("rate(1)", "plus,equals_sign", "+ -", "look more, less often", "LIVE", "app"),
@@ -232,6 +241,8 @@ KEYS: tuple[Key, ...] = (
     # Asking once more
     Key("field(1)", "tab,right,l", "tab", "the other button", "", "confirm", "next", 1),
     Key("field(-1)", "shift+tab,left,h", "shift+tab", "", "", "confirm"),
+    Key("scroll(1)", "j,down", "down up", "scroll", "", "confirm"),
+    Key("scroll(-1)", "k,up", "up", "", "", "confirm"),
     Key("back", "escape", "esc", "cancel", "", "confirm", "cancel", 0),
     # Help
     Key("back", "escape,question_mark,f1,enter", "esc", "close", "", "help", "close", 0),

@@ -14,7 +14,7 @@ from backuplock.breaking import Because, Refused
 from backuplock.breaking.token import split_key
 from backuplock.clock import SECOND, SystemClock
 from backuplock.errors import Malformed, StoreError
-from backuplock.evidence import Surroundings, surroundings
+from backuplock.evidence import Surroundings, surroundings, with_blocks
 from backuplock.inquiry import LOOK_EVERY_NS, lives
 from backuplock.liveness import Life
 from backuplock.lookup import Lookup, find_volume
@@ -156,6 +156,6 @@ def _still(snapshot: Snapshot, lock: LockFile) -> LockFile:
 
 def _beside(store: Store, volume: str) -> Surroundings:
     try:
-        return surroundings(store, volume)
+        return with_blocks(store, volume, surroundings(store, volume))
     except Malformed as error:
         return Surroundings(problem=str(error))

@@ -56,7 +56,9 @@ def held_since(keys: Iterable[str], url: str) -> dict[str, HeldSince]:
 
 
 def _contention(events: tuple[Event, ...], now_ns: int) -> list[Finding]:
-    counts = {kind: [event for event in events if event.kind is kind] for kind in _TOLD}
+    # That one expired is told of a holder: a file that was found so may never have had one here.
+    told = [event for event in events if not (event.kind is EventKind.EXPIRED and event.inferred)]
+    counts = {kind: [event for event in told if event.kind is kind] for kind in _TOLD}
     parts = [
         f"{plural(len(seen), one)} {what}, last at {utc_near(seen[0].seen_wall_ns, now_ns)} UTC"
         for kind, (one, what) in _TOLD.items()

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from backuplock.journal.reader import Gap
 from backuplock.watch import Event as LockEvent
-from backuplock.watch import EventKind
 from locktop.format import owner_label
 from locktop.session import Event, Session, SnapshotArrived, SweepFailed, SweepProgress, VolumeExplored
 from locktop.status import Outage, Status
@@ -133,7 +132,7 @@ class Picture:
             events = (*self._events, *event.happened)
             dropped = max(0, len(events) - MOST_EVENTS)
             self._events, self._before = events[dropped:], max(0, self._before - dropped)
-            self._told += sum(one.kind is not EventKind.RENEWED for one in event.happened)
+            self._told += sum(not one.routine for one in event.happened)
             self._remember_holders(event, before)
 
     def _remember_holders(self, event: SnapshotArrived, before: SnapshotArrived | None) -> None:
@@ -169,7 +168,7 @@ class Picture:
             blocks=self._latest.blocks,
             tracks=self._latest.tracks,
             events=self._events,
-            happened=sum(one.kind is not EventKind.RENEWED for one in self._events),
+            happened=sum(not one.routine for one in self._events),
             before=self._before,
             outages=self._outages,
             holders=self._holders,

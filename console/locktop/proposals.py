@@ -5,7 +5,7 @@ from __future__ import annotations
 from backuplock.breaking import Plan, Token, Window, make_plan, preconditions, token_of
 from backuplock.clock import Clock
 from backuplock.errors import BackupLockError, Malformed
-from backuplock.evidence import Surroundings, surroundings
+from backuplock.evidence import Surroundings, surroundings, with_blocks
 from backuplock.model import Snapshot
 from backuplock.stores.base import Store
 from locktop.deeds import LeftOut, Proposal, Question
@@ -65,9 +65,8 @@ def _plan(store: Store, question: Question, token: Token, window: Window | None)
 def _beside(store: Store, question: Question, token: Token) -> Surroundings | None:
     """What lies beside the locks of a single lock's volume: looked at here until the session has looked, for
     somebody at work there must show before anybody can be quick enough."""
-    if question.around is not None:
-        return question.around
     try:
-        return surroundings(store, token.volume)
+        around = question.around if question.around is not None else surroundings(store, token.volume)
+        return with_blocks(store, token.volume, around)
     except BackupLockError:
         return None

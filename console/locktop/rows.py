@@ -20,6 +20,9 @@ from backuplock.rules import LONGHORN, Standing, State, Timing, judge, state
 UNCERTAIN_NS = 2 * SECOND
 """Error bar of the store's clock from which countdowns are marked as approximate."""
 
+DEAD_REQUEST_NS = 30 * SECOND
+"""Age from which a request has died: granted or refused it would have been 2 s after it was written."""
+
 VOLUME_ROW = "volume:"
 """What the key of a row begins with that stands for a volume which could not be read; keys of locks begin
 with `backupstore/`."""
@@ -96,7 +99,7 @@ class Board:
         return sorted(found, key=_place)
 
 
-_Signature = tuple[tuple[bool, bool, bool], ...]
+_Signature = tuple[tuple[bool, bool, bool, bool], ...]
 
 
 def board_of(snapshot: Snapshot, previous: Board | None = None, timing: Timing = LONGHORN) -> Board:
@@ -214,11 +217,23 @@ def _place(row: Row) -> tuple[bool, int, str]:
     return place is None, place or 0, row.key
 
 
+def is_dead_request(lock: LockFile, now: Span) -> bool:
+    """Whether whoever asked has died since: a request is decided 2 s after it was written."""
+    record = lock.record
+    asks = record is not None and not record.acquired and lock.modified_ns is not None
+    return asks and now.middle - (lock.modified_ns or 0) > DEAD_REQUEST_NS
+
+
 def _signature(view: VolumeView, now: Span, timing: Timing) -> _Signature:
     """Which of the limits that states depend on each lock of a volume has passed."""
     ends, late = timing.duration_ns, timing.refresh_ns + timing.slack_ns
     return tuple(
-        (now.lo - modified > ends, now.hi - modified > ends, now.middle - modified > late)
+        (
+            now.lo - modified > ends,
+            now.hi - modified > ends,
+            now.middle - modified > late,
+            is_dead_request(lock, now),
+        )
         for lock in view.locks
         if (modified := lock.modified_ns) is not None
     )

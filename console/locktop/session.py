@@ -137,6 +137,7 @@ class Session:
         self.board: Board | None = None
         self.playback = playback
         self.breaker = breaker
+        self.last_words: tuple[str, ...] = ()
         self._blocks: BlockList | None = None
         self._jumps, self._anew = 0, False
         self._open = open_store
@@ -151,7 +152,8 @@ class Session:
         self._attended: str | None = None
         self._newly_attended = threading.Event()
         self._failures = 0
-        self._due = 0
+        # The first look is due whatever the monotonic clock says: on many systems it begins with the boot.
+        self._due = -(1 << 62)
         self._sweeping_since: int | None = None
         self._thread = threading.Thread(target=self._run, name="locktop-session", daemon=True)
 
@@ -219,7 +221,7 @@ class Session:
         self._stop.set()
         self._wake.set()
         if self.breaker is not None:
-            self.breaker.close()
+            self.last_words = self.breaker.close()
         if self._thread.is_alive():
             self._thread.join(wait_s)
 
@@ -329,7 +331,8 @@ class Session:
         """What happened, and how it stands with the locks that were broken here."""
         if self.breaker is None:
             return self._chronicle.take(snapshot), ()
-        happened = self._chronicle.take(snapshot, self.breaker.aftermath.leaving())
+        after = self.breaker.aftermath
+        happened = self._chronicle.take(snapshot, after.leaving(), after.returning())
         return happened, self.breaker.look(snapshot, frozenset(self._chronicle.tracks))
 
     def _failed(self, line: str, kind: Kind, retry_after_s: float | None) -> SweepFailed:

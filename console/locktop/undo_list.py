@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from backuplock.breaking import Copy, Unfinished
+from backuplock.breaking import Copy, Stage, Unfinished
 from backuplock.breaking.quarantine import Kept
 from backuplock.clock import SECOND
 from backuplock.errors import Malformed
@@ -22,6 +22,12 @@ from locktop.widgets.panes import fact_lines
 
 WHEN, STATE, TYPE, WHO = 19, 12, 9, 18
 """Cells of the columns but volume and lock, which share the rest."""
+
+SHORT_WHEN = 11
+"""Cells of the time without year and seconds."""
+
+NARROW, WIDE = 78, 110
+"""Cells below which the time is short and the type is left out; from which it is said who did it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,8 @@ class Entry:
             return ("at work", "waiting") if self.open.running else ("INTERRUPTED", "alert")
         if self.kept is None:
             return "unreadable", "bad"
+        if self._elsewhere:
+            return "not over", "waiting"
         return ("put back", "dim") if self.copy is not None and self.copy.restored else ("kept", "good")
 
     @property
@@ -63,7 +71,14 @@ class Entry:
             return "" if self.open.can_undo else self.open.words
         if self.copy is None or self.kept is None:
             return "its description cannot be read"
+        if self._elsewhere:
+            return "it has not ended: another machine may be at work on it"
         return "it was put back already, or never went" if self.copy.restored else ""
+
+    @property
+    def _elsewhere(self) -> bool:
+        """Begun by another machine not long ago, and nobody wrote that it is over."""
+        return self.copy is not None and self.copy.open
 
     @property
     def can_finish(self) -> bool:
@@ -81,45 +96,55 @@ def entries_of(shelf: Shelf) -> dict[str, Entry]:
 
 def heading(width: int) -> Line:
     """The line above the list."""
-    lock, volume = _elastic(width)
-    cells = (("BROKEN (UTC)", WHEN), ("", STATE), ("LOCK", lock), ("TYPE", TYPE), ("VOLUME", volume))
-    words = "  ".join(fit(text, size) for text, size in cells if size)
-    return [(words + ("  BY" if width >= 110 else ""), "dim")]
+    words = ("BROKEN UTC" if width < NARROW else "BROKEN (UTC)", "", "LOCK", "TYPE", "VOLUME", "BY")
+    cells = [fit(text, size) for text, size in zip(words, _sizes(width), strict=True) if size]
+    return [("  ".join(cells), "dim")]
 
 
 def line(entry: Entry, width: int, glyphs: Glyphs) -> Line:
     """One of them."""
-    lock, volume = _elastic(width)
+    when, _, lock, type_, volume, who = _sizes(width)
     kept, (word, tone) = entry.kept, entry.state
-    when = utc_instant(kept.broken_wall_ns) if kept is not None else ""
     stem = name(kept.token.name.removesuffix(".lck")) if kept is not None else name(entry.id)
     where = name(kept.token.volume) if kept is not None else ""
     cut = glyphs.ellipsis
     faint = "dim" if tone == "dim" else "text"
     parts: list[Part] = [
-        (fit(when, WHEN) + "  ", "dim"),
+        (fit(_when(kept, when), when) + "  ", "dim"),
         (fit(word, STATE) + "  ", tone),
         (fit(stem, lock, ellipsis=cut, middle=True) + "  ", faint),
-        (fit(type_label(entry.record), TYPE, ellipsis=cut) + "  ", faint),
-        (fit(where, volume, ellipsis=cut, middle=True), faint),
     ]
-    if width >= 110 and kept is not None:
-        parts.append(("  " + fit(_who(kept), WHO, ellipsis=cut), "dim"))
+    if type_:
+        parts.append((fit(type_label(entry.record), type_, ellipsis=cut) + "  ", faint))
+    parts.append((fit(where, volume, ellipsis=cut, middle=True), faint))
+    if who and kept is not None:
+        parts.append(("  " + fit(_who(kept), who, ellipsis=cut), "dim"))
     return parts
 
 
-def _elastic(width: int) -> tuple[int, int]:
-    rest = max(16, width - WHEN - STATE - TYPE - 8 - (WHO + 2 if width >= 110 else 0))
+def _sizes(width: int) -> tuple[int, int, int, int, int, int]:
+    """Cells of the columns: when, state, lock, type, volume, who; 0 for one that is left out."""
+    when, type_ = (SHORT_WHEN, 0) if width < NARROW else (WHEN, TYPE)
+    who = WHO if width >= WIDE else 0
+    taken = sum(size + 2 for size in (when, STATE, type_, who) if size)
+    rest = max(16, width - taken - 2)
     lock = min(21, rest // 2)
-    return lock, rest - lock
+    return when, STATE, lock, type_, rest - lock, who
+
+
+def _when(kept: Kept | None, cells: int) -> str:
+    if kept is None:
+        return ""
+    instant = utc_instant(kept.broken_wall_ns)
+    return instant if cells >= WHEN else instant[5:16]
 
 
 def _who(kept: Kept) -> str:
     return f"{name(kept.user)}@{name(kept.host)}"
 
 
-def about(entry: Entry, wall_ns: int, width: int) -> list[Line]:
-    """Everything about one of them, and what can be done."""
+def about(entry: Entry, wall_ns: int, width: int, *, off: str = "") -> list[Line]:
+    """Everything about one of them, and what can be done; `off`: why nothing can be done in this session."""
     kept = entry.kept
     word, tone = entry.state
     facts: list[Fact] = []
@@ -133,18 +158,18 @@ def about(entry: Entry, wall_ns: int, width: int) -> list[Line]:
         return fact_lines(facts, width)
     ago = age(wall_ns - kept.broken_wall_ns)
     facts += [
+        Fact("undo", (_undo(entry, wall_ns, off),)),
         Fact("broken", ((f"{ago} ago by {_who(kept)}, {name(kept.tool)}", "text"), (f"  {entry.id}", "dim"))),
         Fact("because", ((name(kept.reason), "text"),) if kept.reason else (("no reason was given", "dim"),)),
         Fact("holder", ((f"was taken for {name(kept.life)}", "text"),)),
         Fact("lock", ((type_words(entry.record), "text"), (f"  {name(kept.key)}", "dim"))),
-        Fact("undo", (_undo(entry, wall_ns),)),
     ]
     return fact_lines(facts, width)
 
 
-def _undo(entry: Entry, wall_ns: int) -> Part:
-    if entry.why_not:
-        return entry.why_not, "dim"
+def _undo(entry: Entry, wall_ns: int, off: str) -> Part:
+    if entry.why_not or off:
+        return entry.why_not or off, "dim"
     until = entry.copy.until_ns if entry.copy is not None else None
     if entry.open is not None:
         ends = ", f ends it as it was meant" if entry.can_finish else ""
@@ -170,7 +195,7 @@ def question(entry: Entry, *, finish: bool, width: int) -> list[Line]:
     ]
     if opened is not None:
         facts.append(Fact("now", ((opened.words, "text"),)))
-    if not finish:
+    if not finish and (opened is None or opened.stage in (Stage.REMOVED, Stage.UNDOING)):
         after = f"it counts again, for {lease} s, and longer only if its holder refreshes it"
         facts.append(Fact("after", ((after, "text"),)))
         facts.append(

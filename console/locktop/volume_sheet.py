@@ -41,7 +41,6 @@ DEPARTURES = {
 }
 """How a lock may go, in words."""
 
-_QUIET = frozenset({EventKind.RENEWED})
 _LOUD = {
     EventKind.CLASH: "alert",
     EventKind.CAME_BACK: "alert",
@@ -208,7 +207,7 @@ def about_lines(inquiry: Inquiry, history: Sequence[Event], paper: Paper) -> lis
     if found:
         lines.append(section("What the store tells of the volume", paper))
         lines += para_lines([labelled("volume", finding_parts(one)) for one in found], paper.width)
-    told = [event for event in history if event.kind not in _QUIET]
+    told = [event for event in history if not event.routine]
     shown = told[:HISTORY_SHOWN]
     count = f"last {number(len(shown))} of {number(len(told))}" if told else ""
     lines.append(section("History of this volume", paper, count))

@@ -1,7 +1,7 @@
 """What else the store says about a volume: names people know, backups in progress, signs of work.
 
-Reads are bounded: one listing of the volume, one of its `backups/`, and a few small descriptions; blocks,
-of which there may be millions, are never listed. Nothing found here decides about a lock; it is shown.
+Reads are bounded: one listing of the volume, one of its `backups/`, and a few small descriptions. Of blocks,
+of which there may be millions, a random sample is looked at, and only where somebody asks (`with_blocks`).
 
 Sources: Longhorn's `volume.cfg`, whose label `KubernetesStatus` is a JSON string inside the JSON; its
 `backups/backup_<name>.cfg`, which has an empty `CreatedTime` from when the upload begins until it has ended.
@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import Any
+import random
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 from backuplock import layout
 from backuplock.errors import StoreError
@@ -22,7 +23,22 @@ from backuplock.stores.base import BODY_CAP, Entry, Store
 MOST_READ = 20
 """Descriptions of backups that are read of one volume at most, the newest first."""
 
+PARTS = 8
+"""Of the 256 parts of a volume's blocks, those that are looked at."""
+MOST_BLOCKS = 500
+"""Blocks of one part that are looked at."""
+_MOST_FOLDERS = 32
+"""Folders of one part that are listed where a store lists one level at a time."""
+
 _PREFIX, _SUFFIX = "backup_", ".cfg"
+
+
+@runtime_checkable
+class Deep(Protocol):
+    """A store that lists a folder with all that lies below it in one request, as object stores do."""
+
+    def newest_below(self, folder: str, most: int) -> int | None:
+        """When the youngest of the first `most` objects below `folder` was written; None: there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +63,10 @@ class Surroundings:
     Attributes:
         unfinished: backups that have not ended, the newest first.
         backups: descriptions of backups that are there, finished or not.
-        newest_ns: store time at which the newest of them, or `volume.cfg`, was last written; None: no such.
+        newest_ns: store time at which the newest of them was last written; None: no such. `volume.cfg` says
+            nothing of a backup in progress: Longhorn writes it for other reasons, too.
         newest_finished_ns: the same for descriptions that were not found unfinished.
+        newest_block_ns: when the youngest block of a sample was written; None: no such, or nobody looked.
         unread: descriptions that could be unfinished and were not read, for they are too many or failed.
         digest: of the two listings, locks left out; the same digest means that nothing of them changed.
         problem: why something is missing here, "" if nothing is.
@@ -58,6 +76,7 @@ class Surroundings:
     backups: int = 0
     newest_ns: int | None = None
     newest_finished_ns: int | None = None
+    newest_block_ns: int | None = None
     unread: int = 0
     digest: str = ""
     problem: str = ""
@@ -94,12 +113,42 @@ def surroundings(store: Store, volume: str, *, most_read: int = MOST_READ) -> Su
     return Surroundings(
         unfinished=tuple(found),
         backups=len(cfgs),
-        newest_ns=_newest([*cfgs, *cfg]),
+        newest_ns=_newest(cfgs),
         newest_finished_ns=_newest([entry for entry in cfgs if entry.name not in names]),
         unread=failed + max(0, len(small) - most_read),
         digest=_fingerprint([*cfg, *backups]),
-        problem=f"{failed} descriptions of backups could not be read" if failed else "",
+        problem=f"{failed} of the descriptions of its backups could not be read" if failed else "",
     )
+
+
+def with_blocks(store: Store, volume: str, found: Surroundings) -> Surroundings:
+    """`found`, after a look at a sample of the volume's blocks, if a backup may be writing some: for hours
+    nothing else of it changes.
+
+    Longhorn names a block by its checksum and puts it into the folder of that name's first digits, so that
+    what a backup writes is spread evenly, and a few folders at random show whether anything is written.
+
+    Raises:
+        Malformed: `volume` is no volume's name.
+    """
+    if not (found.unfinished or found.unread):
+        return found
+    folder = f"{layout.volume_folder(volume)}/{layout.BLOCKS}"
+    try:
+        parts = [name for name in store.list(folder).folders if layout.is_shard(name)]
+        chosen = random.sample(parts, min(PARTS, len(parts)))
+        times = [_newest_of_part(store, f"{folder}/{part}") for part in chosen]
+    except StoreError as error:
+        return replace(found, problem=found.problem or f"its blocks could not be listed: {error}")
+    return replace(found, newest_block_ns=max((one for one in times if one is not None), default=None))
+
+
+def _newest_of_part(store: Store, folder: str) -> int | None:
+    if isinstance(store, Deep):
+        return store.newest_below(folder, MOST_BLOCKS)
+    names = store.list(folder).folders
+    chosen = random.sample(names, min(_MOST_FOLDERS, len(names)))
+    return _newest([entry for name in chosen for entry in store.list(f"{folder}/{name}").entries])
 
 
 def _is_backup(entry: Entry) -> bool:

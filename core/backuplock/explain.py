@@ -73,21 +73,32 @@ _PATH = re.compile(
     r"/locks/(?P<lock>[a-zA-Z0-9][a-zA-Z0-9_.-]{0,250}?)\.lck"
 )
 _BROKEN_PATH = re.compile(r"(\bvolumes/[0-9a-zA-Z_./-]{0,400})\n[ \t]*(?=[0-9a-zA-Z_./-]{0,300}\.lck)")
-_URL_VOLUME = re.compile(r"[?&\\]+(?:u0026)?volume=(?P<volume>[a-zA-Z0-9][a-zA-Z0-9_.-]{0,252})")
+_TERMINAL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+"""Colours and the like, as a terminal gets them."""
+_BOX_LEFT = re.compile(r"(?m)^[ \t]*[│┃║|][ \t]?")
+_BOX_RIGHT = re.compile(r"(?m)(?<![ \t])[ \t]*[│┃║|][ \t]*$")
+"""Begins at a run of blanks only, not at each of its blanks: a run costs its length, not its square."""
+_BEGINS = re.compile(
+    r"\s*(?:time=|level=|\{|\[|<\d+>|\d{4}[-/]\d\d[-/]\d\d|[IWEF]\d{4} \d\d:|[A-Z][a-z]{2} +\d+ \d\d:)"
+)
+"""How a log record begins; what does not begin so goes on with the one before."""
+_MAY_BEGIN = re.compile(r"(?i)\s*(?:fail\w{0,10}\s+(?:lock|to)\b|error|unable|cannot|proxyserver|rpc error)")
+"""How a message begins that was pasted alone; behind one that has named its lock it is another."""
+_URL_VOLUME = re.compile(r"(?:[?&]|u0026)volume=(?P<volume>[a-zA-Z0-9][a-zA-Z0-9_.-]{0,252})")
 
 _KINDS: tuple[tuple[ComplaintKind, re.Pattern[str]], ...] = (
-    (ComplaintKind.REFRESH, re.compile(r"(?i)fail\w*\s+to\s+refresh\s+(?:the\s+)?(?:acquired\s+)?lock")),
-    (ComplaintKind.LOAD, re.compile(r"(?i)fail\w*\s+to\s+load\s+(?:the\s+)?lock")),
-    (ComplaintKind.UNLOCK, re.compile(r"(?i)fail\w*\s+to\s+unlock")),
-    (ComplaintKind.STORE, re.compile(r"(?i)fail\w*\s+to\s+store\s+(?:the\s+)?updated\s+lock")),
+    (ComplaintKind.REFRESH, re.compile(r"(?i)fail\w{0,10}\s+to\s+refresh\s+(?:the\s+)?(?:acquired\s+)?lock")),
+    (ComplaintKind.LOAD, re.compile(r"(?i)fail\w{0,10}\s+to\s+load\s+(?:the\s+)?lock")),
+    (ComplaintKind.UNLOCK, re.compile(r"(?i)fail\w{0,10}\s+to\s+unlock")),
+    (ComplaintKind.STORE, re.compile(r"(?i)fail\w{0,10}\s+to\s+store\s+(?:the\s+)?updated\s+lock")),
     (
         ComplaintKind.REFUSED,
-        re.compile(r"(?i)fail\w*\s+(?:to\s+acquire\s+)?(?:the\s+)?lock|lock\b.{0,400}?acquisition"),
+        re.compile(r"(?i)fail\w{0,10}\s+(?:to\s+acquire\s+)?(?:the\s+)?lock|lock\b.{0,400}?acquisition"),
     ),
 )
 
 _WORDINGS: tuple[tuple[Wording, re.Pattern[str]], ...] = (
-    (Wording.FIRST, re.compile(r"(?i)failed\s+lock\s+\S+\s+type\s+\d+\s+acquisition")),
+    (Wording.FIRST, re.compile(r"(?i)failed\s*lock.{1,600}?type\s*\d+\s*acquisition")),
     (Wording.SECOND, re.compile(r"(?i)please\s+try\s+again\s+later\.")),
     (Wording.THIRD, re.compile(r"(?i)please\s+try\s+again\s+later")),
 )
@@ -106,13 +117,13 @@ _NARROWER: tuple[tuple[re.Pattern[str], Operation], ...] = (
     (
         re.compile(
             r"(?i)initiating\s+(?:full|incremental)\s+backup\s+restore|\bbackup\s+restore\b(?!d)|"
-            r"fail\w*\s+to\s+restore|restor(?:e|ing)\s+(?:the\s+)?(?:backup|volume)"
+            r"fail\w{0,10}\s+to\s+restore|restor(?:e|ing)\s+(?:the\s+)?(?:backup|volume)"
         ),
         Operation.RESTORE,
     ),
     (
         re.compile(
-            r"(?i)fail\w*\s+to\s+(?:create\s+(?:a\s+)?)?backup\s+(?:the\s+)?snapshot|backup\s+create\b(?!/)"
+            r"(?i)fail\w{0,10}\s+to\s+(?:create\s+(?:a\s+)?)?backup\s+(?:the\s+)?snapshot|backup\s+create\b(?!\s*/)"
         ),
         Operation.BACKUP,
     ),
@@ -125,35 +136,81 @@ def find_complaints(text: str) -> tuple[Complaint, ...]:
     Text without anything of the kind gives an empty tuple; nothing is guessed from a volume's name alone
     unless it stands in a backup's URL.
     """
-    text = text[:MAX_TEXT]
+    text = _plain(text[:MAX_TEXT])
     found: dict[tuple[str, str], Complaint] = {}
-    for line in _records(text):
-        for complaint in _in_line(line):
-            key = (complaint.volume, complaint.lock)
-            found[key] = _merge(found[key], complaint) if key in found else complaint
-            if len(found) >= MAX_COMPLAINTS:
-                return tuple(found.values())
+    for complaint in (one for record in _records(text) for one in _in_record(record)):
+        key = (complaint.volume, complaint.lock)
+        found[key] = _merge(found[key], complaint) if key in found else complaint
+        if len(found) >= MAX_COMPLAINTS:
+            break
     return tuple(found.values())
 
 
-def _records(text: str) -> list[str]:
-    """The log lines of a text. A message that was wrapped by a terminal or a mail is one record: only a
-    line break inside a path would hurt, and is mended."""
-    mended = _BROKEN_PATH.sub(r"\1", text)
-    lines = [line for line in mended.splitlines() if line.strip()]
-    if len(lines) > 1 and not any(_PATH.search(line) and _lockish(line) for line in lines):
-        return [" ".join(lines)]
-    return lines
+def _plain(text: str) -> str:
+    """Without what a terminal, a box around it or JSON have put into it."""
+    text = _TERMINAL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _BOX_RIGHT.sub("", _BOX_LEFT.sub("", text)).replace("\\/", "/")
+
+
+def _records(text: str) -> list[list[str]]:
+    """The records of a text, each in the lines that it was broken into."""
+    records: list[list[str]] = []
+    named, end = False, ""
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        if not records or _BEGINS.match(line) or (named and _MAY_BEGIN.match(line)):
+            records.append([])
+            named, end = False, ""
+        records[-1].append(line)
+        named = named or ".lck" in end + line.lstrip()
+        end = line[-4:]
+    return records
+
+
+def _in_record(lines: list[str]) -> list[Complaint]:
+    """What a record says: as a terminal breaks it, anywhere, and as a mail does, between words. If it speaks
+    of several locks, it is more than one record, and each line counts for itself."""
+    if len(lines) == 1:
+        return _in_line(lines[0])
+    rest = _undented(lines[1:])
+    glued, spaced = "".join([lines[0], *rest]), " ".join([lines[0], *rest])
+    found = _in_line(glued)
+    if len({(one.volume, one.lock) for one in found}) == 1:
+        more = _in_line(spaced)
+        same = [one for one in more if (one.volume, one.lock) == (found[0].volume, found[0].lock)]
+        other = same[0] if same else _said(spaced, found[0])
+        return [_merge(found[0], other)]
+    mended = _BROKEN_PATH.sub(r"\1", "\n".join(lines)).split("\n")
+    if any(_PATH.search(line) and _lockish(line) for line in mended):
+        return [one for line in mended for one in _in_line(line)]
+    return _in_line(" ".join(mended))
+
+
+def _undented(lines: list[str]) -> list[str]:
+    """Without the indentation that all have. A single blank may be the message's own."""
+    common = min(len(line) - len(line.lstrip()) for line in lines)
+    return [line[common:] for line in lines] if common > 1 else lines
+
+
+def _said(line: str, of: Complaint) -> Complaint:
+    """The same complaint, with what a line says of kind, operation and wording."""
+    kind, operations, wording = _judged(line)
+    return Complaint(kind, of.volume, operations, of.lock, of.excerpt, wording)
 
 
 def _lockish(line: str) -> bool:
     return any(pattern.search(line) for _, pattern in _KINDS)
 
 
-def _in_line(line: str) -> list[Complaint]:
-    operations = _operations(line)
+def _judged(line: str) -> tuple[ComplaintKind, frozenset[Operation], Wording]:
     kind = next((kind for kind, pattern in _KINDS if pattern.search(line)), ComplaintKind.MENTIONED)
     wording = next((word for word, pattern in _WORDINGS if pattern.search(line)), Wording.OTHER)
+    return kind, _operations(line), wording
+
+
+def _in_line(line: str) -> list[Complaint]:
+    kind, operations, wording = _judged(line)
     complaints = [
         Complaint(kind, path["volume"], operations, path["lock"], _excerpt(line, path), wording)
         for path in _PATH.finditer(line)

@@ -111,6 +111,9 @@ class _Present:
         type_ = None if lock.record is None else lock.record.type
         world.lanes[lock.key] = Lane(lock.key, lock.stem, type_, None, ())
         self._modified = modified
+        # A holder of our kind renews more often than Longhorn, and looks first.
+        self._ours = lock.record is not None and lock.record.owner is not None
+        self._pause_ns = world.terms.renew if self._ours else world.terms.timing.refresh_ns
         self._begin()
 
     def _begin(self) -> None:
@@ -118,14 +121,16 @@ class _Present:
         age = world.now_ns - self._modified
         acquired = lock.record is not None and lock.record.acquired
         chosen = world.scenario.refreshing
-        self._alive = acquired and (age <= timing.duration_ns if chosen is None else lock.key in chosen)
+        # Ours gives its lease up a margin before others count it as ended.
+        limit = world.terms.lease if self._ours else timing.duration_ns
+        self._alive = acquired and (age <= limit if chosen is None else lock.key in chosen)
         if age > timing.duration_ns and not self._alive:
             world.show(lock.key, Act.EXPIRED)
         else:
             world.show(lock.key, Act.HOLDS if acquired else Act.ASKS)
             self._expire_later()
         if self._alive:
-            world.at(max(0, timing.refresh_ns - age), self._refresh)
+            world.at(max(0, self._pause_ns - age), self._refresh)
         for key, when in world.scenario.dies:
             if key == lock.key:
                 world.at(when, self._die)
@@ -138,13 +143,16 @@ class _Present:
         if not self._alive:
             return
         world = self._world
+        if self._ours and world.steps[self._lock.key][-1].act is Act.GONE:
+            self._alive = False
+            return
         # As Longhorn does: blindly. A lock that was broken under a live holder comes back.
         world.store.put(self._lock.key, self._body)
         if world.steps[self._lock.key][-1].act is not Act.HOLDS:
             world.show(self._lock.key, Act.HOLDS)
         self._modified = world.clock.wall_ns()
         self._expire_later()
-        world.at(world.elapsed_ns + world.terms.timing.refresh_ns, self._refresh)
+        world.at(world.elapsed_ns + self._pause_ns, self._refresh)
 
     def _expire_later(self) -> None:
         modified = self._modified
@@ -209,7 +217,6 @@ class _Runner:
         if isinstance(action, Stop):
             self._over(claim, action.outcome)
         elif isinstance(action, Rest):
-            self._world.show(self._lane, Act.LOST)
             self._feed(claim, ReleaseAsked(self._lease_clock.now()))
         elif isinstance(action, Sleep):
             wait = max(0, action.until - self._lease_clock.now())
@@ -221,6 +228,9 @@ class _Runner:
         after, action = advance(claim, event)
         if after.granted and not claim.granted:
             self._granted()
+        if after.loss is not None and claim.loss is None:
+            # Found by a look between two renewals, or by the last one before the release.
+            self._world.show(self._lane, Act.LOST)
         self._wait(after, took_ns, lambda: self._go_on(after, action))
 
     def _wait(self, claim: Claim, ns: int, then: Callable[[], None]) -> None:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from backuplock.lock import BackupLock
@@ -136,10 +136,15 @@ def main() -> int:
         finally:
             if server.process is not None:
                 server.process.stop()
-    widths = [max(len(row[n]) for row in rows) for n in range(3)]
+    print_table(rows)
+    return 0
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as they must be."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
-    return 0
 
 
 if __name__ == "__main__":

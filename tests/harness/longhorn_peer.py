@@ -52,11 +52,15 @@ class LonghornPeer:
         """Write it once more, blindly, as its thread does: a holder that wakes."""
         self._write(acquired=True)
 
-    def unlock(self) -> None:
-        """Stop refreshing, then delete."""
+    def die(self) -> None:
+        """Stop refreshing; the file stays."""
         self._ending.set()
         if self._thread is not None:
             self._thread.join()
+
+    def unlock(self) -> None:
+        """Stop refreshing, then delete."""
+        self.die()
         self._delete()
 
     def _others(self) -> list[Contender]:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from harness.breaking import NAME, QUARANTINE
+from backuplock.breaking import Step, unfinished
+from harness.breaking import NAME, QUARANTINE, Scene, kill_at
 from harness.builders import NS, Lock, Volume, write, write_locks
-from harness.commands import run
 from harness.longhorn_peer import LonghornPeer
 from harness.proxy import FaultProxy, Rule, Where
 from harness.rclone import start_rclone
-from harness.running import Running, running, until
-from harness.s3 import BUCKET, S3Server
+from harness.running import until
+from harness.s3 import BUCKET, S3Server, raw_client
+from harness.s3_commands import Ended, locktop
 from locktop.exits import ExitCode
 
-Ended = Callable[..., tuple[int, str, str]]
 VOLUME = "pvc-1"
 DEAD = Lock(VOLUME, NAME, 2, age_s=500)
 LIVE = Lock(VOLUME, "lock-beef000000000002", 1, age_s=10)
@@ -53,38 +53,6 @@ def proxied(served: tuple[S3Server, Path]) -> Iterator[FaultProxy]:
         yield proxy
 
 
-@pytest.fixture
-def ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ended:
-    """Runs the command on a target to its end, with an audit trail of the test's own."""
-    monkeypatch.delenv("LOCKTOP_WRITE", raising=False)
-
-    def end(server: S3Server, prefix: str, command: str, *rest: str) -> tuple[int, str, str]:
-        for name, value in exports(server, tmp_path).items():
-            monkeypatch.setenv(name, value)
-        done = run(capsys, command, "-t", server.url(prefix), *rest)
-        return done.code, done.out, done.err
-
-    return end
-
-
-def exports(server: S3Server, tmp_path: Path) -> dict[str, str]:
-    return {
-        **server.environ(),
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-        "NO_PROXY": "127.0.0.1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-
-
-def locktop(
-    tmp_path: Path, server: S3Server, prefix: str, *arguments: str, lease_s: float = 150
-) -> AbstractContextManager[Running]:
-    """The command in a process of its own, to be killed."""
-    command, *rest = arguments
-    arguments = (command, "-t", server.url(prefix), *rest)
-    return running(tmp_path, *arguments, lease_s=lease_s, **exports(server, tmp_path))
-
-
 def test_a_read_only_session_sends_nothing_that_writes(
     ended: Ended, root: Path, proxied: FaultProxy, tmp_path: Path, prefix: str
 ) -> None:
@@ -94,6 +62,7 @@ def test_a_read_only_session_sends_nothing_that_writes(
         (["break", f"{VOLUME}/feed", "--observe", "1s", "--yes"], ExitCode.OK),
         (["undo"], ExitCode.OK),
         (["undo", "--purge", "--older-than", "0s"], ExitCode.OK),
+        (["doctor"], ExitCode.OK),
         (["cleanup"], ExitCode.OK),
         (["cleanup", "--write"], ExitCode.OK),
         (["cleanup", "--apply", "--yes"], ExitCode.DENIED),
@@ -103,6 +72,54 @@ def test_a_read_only_session_sends_nothing_that_writes(
     assert len(proxied.log) > 20
     assert proxied.writes() == []
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("name", ["rclone_http", "moto"])
+def test_nor_does_one_that_finds_copies_and_interrupted_acts(
+    name: str, ended: Ended, prefix: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    server: S3Server = request.getfixturevalue(name)
+    (tmp_path / "state" / "locktop").mkdir(parents=True)
+    scene = Scene(server.store(prefix), tmp_path / "state" / "locktop")
+    scene.volume()
+    broken = scene.break_(scene.lock("lock-01"), allow_live=True).id
+    killed = scene.lock("lock-02")
+    kill_at(Step.REMOVED, scene.store.url, scene.audit.path, killed.key, server.environ())
+    (interrupted,) = (one.id for one in unfinished(scene.store, scene.audit, scene.clock.wall_ns()))
+    there = scene.lock("lock-03").name
+    scene.audit.close()
+    scene.store.close()
+    trail = scene.audit.path.read_bytes()
+
+    def objects() -> list[tuple[str, str, datetime]]:
+        client = raw_client(server)
+        found = client.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]
+        client.close()
+        return [(one["Key"], one["ETag"], one["LastModified"]) for one in found]
+
+    before = objects()
+    with FaultProxy(server) as proxy:
+        for arguments, code in (
+            (["break", f"{VOLUME}/{there}"], ExitCode.NEGATIVE),
+            (["break", f"{VOLUME}/{there}", "--even-if-live", "--reason", "x"], ExitCode.OK),
+            (["undo"], ExitCode.OK),
+            (["undo", broken], ExitCode.OK),
+            (["undo", broken[:-3], "--json"], ExitCode.OK),
+            (["undo", "--purge", broken], ExitCode.OK),
+            (["undo", "--purge", "--older-than", "0s", "--yes"], ExitCode.OK),
+            (["undo", "--finish", interrupted], ExitCode.DENIED),
+            (["undo", "--take-back", interrupted], ExitCode.DENIED),
+            (["cleanup", "--verbose"], ExitCode.OK),
+            (["cleanup", "--apply", "--yes"], ExitCode.DENIED),
+            (["doctor"], None),
+            (["audit", "--verify"], ExitCode.OK),
+        ):
+            found, _, err = ended(proxy.server, prefix, *arguments)
+            assert code in (found, None), (arguments, err)
+        assert len(proxy.log) > 40
+        assert proxy.writes() == []
+    assert objects() == before
+    assert scene.audit.path.read_bytes() == trail
 
 
 def test_broken_and_put_back(

@@ -21,9 +21,10 @@ def test_a_short_slice(target: str, tmp_path: Path) -> None:
         settle_s=1.0,
         pause_s=1.0,
         folder=tmp_path,
-        at_least=2,
+        at_least=1,
     )
     assert wrong == [], summary
     counts = soak.counts()
-    assert counts["ours held"] >= 2, summary
+    # How often depends on chance and on the machine; never at all would show nothing.
+    assert counts["ours held"] >= 1, summary
     assert sum(soak.happened.values()) >= 2, summary

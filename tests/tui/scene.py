@@ -128,7 +128,7 @@ def night(held: int = 22, free: int = 40) -> Scene:
     scene.lock(volumes[3], 3 * 86400 + 2 * 3600, body=b'{"Name":"lock-b1', lock="lock-b11a4d0e6a3549ab")
     scene.lock(volumes[4], 1, 1, acquired=False, lock="lock-e5a91c0b3d7f2468")
     scene.lock(volumes[5], 20, 2, lock="lock-c45c27866aa34095")
-    scene.lock(volumes[5], 45, 1, acquired=False, lock="lock-5f3e1d2c4b6a7980")
+    scene.lock(volumes[5], 21, 1, acquired=False, lock="lock-5f3e1d2c4b6a7980")
     scene.lock(volumes[6], 30, 7, lock="lock-77aa10b29f0d4c5e")
     for n in range(held):
         scene.lock(volumes[8 + n], 2 + n * 2.5, 2 if n % 5 == 3 else 1)

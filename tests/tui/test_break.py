@@ -17,6 +17,7 @@ from backuplock.errors import Denied
 from backuplock.model import Owner
 from backuplock.watch import EventKind
 from harness.breaking import QUARANTINE
+from harness.builders import volume_folder
 from harness.commands import fingerprint
 from harness.troubled import TroubledStore
 from locktop import keys
@@ -32,6 +33,9 @@ from tui.breaking import Files, breaking, broken, button, dialog, opened, quiet,
 from tui.lists import compare
 from tui.look import console, lines, look_again, table, text, until
 from tui.scene import Scene, night, uuid_volume
+
+UNWATCHED = ("could not be watched",)
+"""The watch over what was broken ends with the console."""
 
 KEYS = ("tab", "shift+tab", "down", "up", "pagedown", "pageup", "y", "escape")
 """Every key of the dialog; each is pressed below."""
@@ -97,7 +101,7 @@ async def test_a_dead_lock_is_broken_by_typing_its_end_and_by_the_button(tmp_pat
         await until(pilot, lambda: any(one.kind is EventKind.BROKEN for one in app.status.events))
         assert "watched for 1:15 more" in text(app)
     entries = Audit.read(tmp_path / "audit.db").entries()
-    assert [one.get("outcome") for one in entries] == ["", "broken"]
+    assert [one.get("outcome") for one in entries] == ["", "broken", *UNWATCHED]
     assert entries[0].get("reason") == "node"
     assert entries[0].get("tool").startswith("locktop/")
 
@@ -167,7 +171,7 @@ async def test_what_is_typed_in_one_go_goes_where_it_belongs(tmp_path: Path) -> 
     async with breaking(scene, tmp_path) as (app, pilot):
         screen = await opened(app, pilot, DEAD)
         screen.query_one("#typed", Input).focus()
-        # As from a slow terminal: all keys are there before the first is obeyed. The button is off at that time.
+        # As from a slow terminal: all keys are there before the first is obeyed, and the button is off then.
         for key in (*"7be35a18", "tab", *"gone", "tab", "tab", "enter"):
             app.post_message(events.Key(key, key if len(key) == 1 else None))
         await until(pilot, lambda: screen.query_one("#reason", Input).value == "gone")
@@ -187,7 +191,21 @@ async def test_enter_held_down_on_the_button_breaks_once(tmp_path: Path) -> None
             dialog(app).post_message(ButtonPressed("break"))
         await until(pilot, lambda: app.status.deeds.acted)
         await pilot.pause(0.2)
-    assert trail(tmp_path) == ["broken"]
+    assert trail(tmp_path) == ["broken", *UNWATCHED]
+
+
+async def test_enter_held_down_on_cancel_leaves_the_dialog_and_no_more(tmp_path: Path) -> None:
+    scene = quiet(night())
+    async with breaking(scene, tmp_path) as (app, pilot):
+        app.open_volume(uuid_volume(0), DEAD)
+        await until(pilot, lambda: isinstance(app.screen, DetailsScreen))
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, BreakScreen))
+        for _ in range(3):
+            dialog(app).post_message(ButtonPressed("cancel"))
+        await until(pilot, lambda: not isinstance(app.screen, BreakScreen))
+        await pilot.pause(0.1)
+        assert isinstance(app.screen, DetailsScreen)
 
 
 async def test_double_clicks_break_nothing(tmp_path: Path) -> None:
@@ -513,6 +531,21 @@ async def test_one_of_many_that_is_refused_is_told(tmp_path: Path) -> None:
         assert "[ ] pvc-00/lock-0000000000000000.lck is not broken, it was refreshed 0 s ago" in text(app)
 
 
+async def test_where_somebody_works_a_lock_is_not_broken_with_others(tmp_path: Path) -> None:
+    scene = Scene()
+    dead = _dead_many(scene, 2)
+    scene.store.put(f"{volume_folder('pvc-01')}/backups/backup_x.cfg", b'{"Name":"x","CreatedTime":""}')
+    async with breaking(scene, tmp_path) as (app, pilot):
+        await _marked(app, pilot, dead)
+        await _asked(app, pilot)
+        await typed(app, pilot, "2")
+        button(app).focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: "1 of 2 locks broken" in text(app) or "1 lock broken" in text(app))
+        assert "backups of the volume were written" in flat(app)
+        assert scene.store.read(dead[1]) is not None
+
+
 async def test_live_locks_are_never_broken_in_bulk(tmp_path: Path) -> None:
     scene = Scene()
     live = [scene.lock(scene.volume(f"pvc-{n}"), 5) for n in range(2)]
@@ -724,5 +757,8 @@ async def test_quitting_in_the_middle_of_it_waits_for_its_end(tmp_path: Path) ->
         await opened(app, pilot, DEAD)
         await typed(app, pilot, "7be35a18")
         dialog(app).post_message(ButtonPressed("break"))
+        await until(pilot, lambda: app.status.deeds.progress or app.status.deeds.acted)
         await pilot.press("ctrl+c")
-    assert trail(tmp_path) == ["broken"]
+    # The watch over it ends with the console, which says so.
+    assert trail(tmp_path) == ["broken", *UNWATCHED]
+    assert "is not watched any more" in session.last_words[0]

@@ -100,6 +100,32 @@ def test_what_is_inferred_is_marked() -> None:
     assert "BROKEN " in said(broken, found)
 
 
+@pytest.mark.parametrize("words", ["after it was late", "after it had expired"])
+def test_a_renewal_that_takes_back_what_was_said_is_not_hidden(words: str) -> None:
+    found = status(event(EventKind.EXPIRED), event(EventKind.RENEWED, 1, detail=words))
+    revived, _ = items(found)
+    assert "RENEWED LATE " in said(revived, found, 80)
+    assert words in said(revived, found, 180)
+    widths = widths_of(80, claims=True, holders=True, days=False)
+    tones = {tone for _, tone in item_line(revived, widths, Seen(found, UNICODE, nobody))}
+    assert TONES[EventKind.ACQUIRED] in tones
+    assert TONES[EventKind.RENEWED] not in tones
+
+
+def test_what_concerns_no_volume_says_so() -> None:
+    jump = event(
+        EventKind.TIME_JUMPED, key="", volume="", type=None, inferred=True, detail="the clock: +600 s"
+    )
+    found = status(jump)
+    (item,) = items(found)
+    widths = widths_of(160, claims=False, holders=False, days=False)
+    line = "".join(part for part, _ in item_line(item, widths, Seen(found, UNICODE, nobody)))
+    assert "TIME JUMPED?" in line
+    assert "(the store)" in line
+    assert "the clock: +600 s" in line
+    assert "? " not in line.partition("(the store)")[2]
+
+
 def test_every_line_fits_its_width_and_is_printable() -> None:
     evil = event(EventKind.CORRUPT, volume=HOSTILE, key=f"a/{HOSTILE}.lck", detail=HOSTILE, type=1 << 80)
     found = status(evil, holders={evil.key: "漢字" * 20}, outages=(Outage(NOW, None, HOSTILE),))
@@ -211,6 +237,35 @@ async def test_it_follows_until_a_person_moves() -> None:
         await pilot.press("escape")
         assert listed(app).place == 0
         assert "new, esc" not in text(app)
+
+
+async def test_the_last_word_on_a_lock_that_lives_is_not_that_it_expired() -> None:
+    scene = Scene()
+    scene.lock(scene.volume("pvc-slow"), 100, lock="lock-slow")
+    async with console(scene.session(), (120, 24)) as (app, pilot):
+        await _open(pilot, app)
+        for wait in (60, 20):
+            scene.advance(wait)
+            await look_again(app, pilot)
+        assert [line.split()[2] for line in lines(app) if "pvc-slow" in line] == ["EXPIRED"]
+        scene.lock("pvc-slow", 0, lock="lock-slow")
+        await look_again(app, pilot)
+        assert next(line.split()[2:4] for line in lines(app) if "pvc-slow" in line) == ["RENEWED", "LATE"]
+
+
+async def test_a_step_of_the_stores_clock_opens_no_volume() -> None:
+    scene = Scene()
+    scene.lock(scene.volume("pvc-one"), 5)
+    async with console(scene.session(), (140, 24)) as (app, pilot):
+        await _open(pilot, app)
+        scene.writer.step_wall(-600 * SECOND)
+        scene.advance(2)
+        await look_again(app, pilot)
+        assert "(the store)" in text(app)
+        await pilot.press("j", "k", "enter", "y")
+        assert isinstance(app.screen, EventsScreen)
+        assert "TIME JUMPED" in app.clipboard
+        assert app.crash is None
 
 
 async def test_events_that_arrive_while_paused_are_counted() -> None:

@@ -30,6 +30,7 @@ from tui import (
     test_explain_screen,
     test_lock_hands,
     test_replay,
+    test_undo,
 )
 from tui.look import console, cursor, lines, shown, table, text, until
 from tui.scene import night
@@ -328,6 +329,8 @@ def test_no_key_goes_untested() -> None:
         "columns": {*test_columns_sheet.KEYS},
         "details": {*test_details.KEYS, "x"},
         "break": set(test_break.KEYS),
+        "undo": test_undo.KEYS,
+        "confirm": test_undo.CONFIRM_KEYS,
         "help": {*HELP, "q"},
         "explain": set(test_explain_screen.KEYS),
         "app": {*EVERYWHERE, *test_replay.KEYS, "q", "u", "ctrl+q", "ctrl+c", "ctrl+z"},

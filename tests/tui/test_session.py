@@ -70,6 +70,13 @@ def test_sweeps_follow_each_other_at_the_interval(scene: Scene) -> None:
         assert isinstance(watched.next(), SnapshotArrived)
 
 
+def test_the_first_look_is_due_however_short_ago_the_machine_was_started(scene: Scene) -> None:
+    session = scene.session()
+    session.set_interval(scene.clock.mono_ns() / SECOND + 86_400)
+    with Watched(session) as watched:
+        assert isinstance(watched.next(), SnapshotArrived)
+
+
 def test_what_happened_comes_with_the_picture_that_shows_it(scene: Scene) -> None:
     with Watched(scene.session()) as watched:
         first = watched.next()

@@ -36,6 +36,8 @@ class Store:
         if {hang!r}:
             threading.Event().wait()
         return scene.store.list(folder)
+if {hasty!r}:
+    app.LAST_RESORT_S = 2.0
 if {crash!r}:
     app.LocktopApp.action_redraw = lambda self: 1 / 0
 sys.exit(app.run(scene.session(open_store=Store)))
@@ -46,7 +48,7 @@ class Terminal:
     """A pty with a console in it."""
 
     def __init__(self, **how: bool) -> None:
-        flags = {"hang": False, "crash": False, **how}
+        flags = {"hang": False, "crash": False, "hasty": False, **how}
         self.ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
         self.before = termios.tcgetattr(theirs)
@@ -135,6 +137,20 @@ def test_a_signal_ends_it_in_good_order(terminal: Terminal, number: signal.Signa
     assert terminal.ended() == 128 + number
     assert terminal.restored()
     assert b"Traceback" not in terminal.seen
+
+
+def test_a_terminal_that_nobody_reads_keeps_it_from_ending_for_a_while_only() -> None:
+    terminal = Terminal(hasty=True)
+    try:
+        terminal.until("shop/orders-redis")
+        # Everything is drawn anew so often that the terminal takes no more, and the console waits for it.
+        for _ in range(100):
+            terminal.press(b"\x0c" * 10)
+            time.sleep(0.02)
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.process.wait(DEADLINE_S) == 128 + signal.SIGTERM
+    finally:
+        terminal.close()
 
 
 def test_a_store_that_hangs_does_not_hold_the_shell_up() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from backuplock.breaking import MOST, Because, Broken, Refused, execute_all
 from harness.breaking import Scene, memory_scene
+from harness.builders import volume_folder
 
 
 @pytest.fixture
@@ -52,3 +53,16 @@ def test_it_can_be_stopped(scene: Scene) -> None:
     results = execute_all(scene.writer(), orders, told=lambda _: stop.set(), stop=stop)
     assert len(results) == 1
     assert len(scene.names()) == 2
+
+
+def test_where_somebody_works_nothing_is_broken_in_bulk(scene: Scene) -> None:
+    idle, busy = scene.lock("lock-10"), scene.lock("lock-20", "pvc-busy")
+    orders = [scene.plan(lock).order for lock in (idle, busy)]
+    assert all(order.dead for order in orders)
+    scene.store.put(f"{volume_folder('pvc-busy')}/backups/backup_x.cfg", b'{"Name":"x","CreatedTime":""}')
+    first, second = execute_all(scene.writer(), orders)
+    assert isinstance(first.outcome, Broken)
+    assert isinstance(second.outcome, Refused)
+    assert second.outcome.because is Because.ALIVE
+    assert "backups of the volume were written" in second.outcome.what
+    assert scene.store.read(busy.key) is not None

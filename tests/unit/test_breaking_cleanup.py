@@ -181,3 +181,23 @@ def test_hostile_names_are_printable_in_a_report(scene: Scene) -> None:
     report = clean_up(scene.writer(), planned(scene))
     assert [one.outcome for one in report.done] == ["removed"]
     assert "\x1b" not in json.dumps(report.rows(), ensure_ascii=False)
+
+
+def test_where_somebody_works_nothing_is_cleaned_up(scene: Scene) -> None:
+    lock = scene.lock("lock-dead")
+    plan = planned(scene)
+    scene.store.put(f"{volume_folder(VOLUME)}/backups/backup_x.cfg", b'{"Name":"x","CreatedTime":""}')
+    (done,) = clean_up(scene.writer(), plan).done
+    assert done.outcome == "refused"
+    assert "backups of the volume were written" in done.detail
+    assert scene.store.read(lock.key) is not None
+
+
+def test_an_empty_folder_has_entries_in_the_trail(tmp_path: Path) -> None:
+    scene = folder_scene(tmp_path)
+    (tmp_path / "store" / volume_folder("pvc-empty") / "locks").mkdir(parents=True)
+    (done,) = clean_up(scene.writer(), planned(scene), reason="tidy up").done
+    assert done.outcome == "removed"
+    before, after = scene.audit.entries(entry=done.id)
+    assert (before.get("act"), before.get("phase"), before.get("reason")) == ("tidy", "before", "tidy up")
+    assert (after.get("outcome"), after.get("key")) == ("removed", done.item.key)

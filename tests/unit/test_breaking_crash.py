@@ -7,18 +7,24 @@ from pathlib import Path
 import pytest
 
 from backuplock.breaking import (
+    Because,
     Refused,
     Stage,
     Step,
     Unfinished,
     Writer,
+    copies,
     execute,
     finish,
+    recover,
     take_back,
     undo,
     unfinished,
 )
+from backuplock.breaking.quarantine import CAP
 from backuplock.breaking.recover import FOREIGN_NS
+from backuplock.clock import SECOND
+from backuplock.stores.filesystem import FilesystemStore
 from backuplock.stores.memory import MemoryStore
 from harness.breaking import (
     QUARANTINE,
@@ -190,24 +196,116 @@ def test_what_is_at_work_is_not_interrupted(files: Scene) -> None:
         finish(files.writer(), one.id)
 
 
+def _age(scene: Scene) -> None:
+    """Let the time pass in which another machine may be at work, on the store's clock."""
+    for name in scene.names(QUARANTINE):
+        if not name.endswith(".json"):
+            continue
+        blob = scene.store.read(f"{QUARANTINE}/{name}", cap=CAP)
+        assert blob is not None
+        assert scene.plant is not None
+        scene.plant(f"{QUARANTINE}/{name}", blob.body, FOREIGN_NS / SECOND + 60)
+
+
+@pytest.mark.parametrize("other", ["files", "memory"])
+def test_an_act_that_another_machine_took_for_dead_loses_nothing(
+    request: pytest.FixtureRequest, other: str, tmp_path: Path
+) -> None:
+    scene: Scene = request.getfixturevalue(other)
+    lock = scene.lock()
+    elsewhere = Scene(scene.store, tmp_path / "elsewhere")
+
+    def meanwhile() -> None:
+        _age(scene)
+        (one,) = unfinished(scene.store, elsewhere.audit, elsewhere.clock.wall_ns())
+        assert take_back(elsewhere.writer(), one.id) is None
+
+    with pytest.raises(Refused, match="somebody else has taken this break back"):
+        execute(scene.writer(told=at(Step.COPIED, meanwhile)), scene.plan(lock).order)
+    assert body_of(scene, lock.key) == lock.content
+    broken = execute(scene.writer(told=at(Step.RECHECKED, meanwhile)), scene.plan(lock).order)
+    assert "written again" in " ".join(broken.notes)
+    assert undo(scene.writer(), broken.id).key == lock.key
+
+
+def test_two_that_end_the_same_act_lose_nothing(files: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = files.lock()
+    killed(files, Step.COPIED, lock)
+    entry = found(files).id
+    looks = []
+    real = recover._find
+
+    def between(writer: Writer, id_: str, mine: str = "") -> Unfinished:
+        one = real(writer, id_, mine)
+        looks.append(mine)
+        if len(looks) == 1:
+            assert finish(files.writer(), entry) is not None
+        return one
+
+    monkeypatch.setattr(recover, "_find", between)
+    with pytest.raises(Refused, match="is over"):
+        take_back(files.writer(), entry)
+    assert [copy.id for copy in copies(files.store)] == [entry]
+    assert body_of(files, lock.key) is None
+
+
+def test_finishing_asks_anew_whether_the_holder_is_dead(files: Scene) -> None:
+    lock = files.lock(age_s=5)
+    kill_at(Step.AUDITED, files.store.url, files.audit.path, lock.key, {})
+    one = found(files)
+    assert "if it is dead still" in one.words
+    with pytest.raises(Refused, match="its holder may be alive") as refused:
+        finish(files.writer(), one.id)
+    assert refused.value.because is Because.ALIVE
+    assert body_of(files, lock.key) == lock.content
+    assert take_back(files.writer(), one.id) is None
+    assert files.kept() == []
+
+
+def test_an_interrupted_act_is_told_of_under_any_name_of_its_store(files: Scene, tmp_path: Path) -> None:
+    lock = files.lock()
+    killed(files, Step.REMOVED, lock)
+    (tmp_path / "alias").symlink_to(tmp_path / "store")
+    alias = FilesystemStore(tmp_path / "alias", writable=True)
+    assert alias.url != files.store.url
+    (one,) = unfinished(alias, files.audit, files.clock.wall_ns())
+    assert (one.ours, one.stage) == (True, Stage.REMOVED)
+
+
+def test_another_store_of_the_same_name_ends_nothing(memory: Scene) -> None:
+    lock = memory.lock()
+    stopped(memory, Step.AUDITED, lock)
+    namesake = MemoryStore()
+    namesake.endpoint = "https://elsewhere.example"  # type: ignore[attr-defined]
+    assert namesake.url == memory.store.url
+    assert unfinished(namesake, memory.audit, memory.clock.wall_ns()) != (), "neither says which it is"
+    memory.store.endpoint = "https://here.example"  # type: ignore[attr-defined]
+    take_back(memory.writer(), found(memory).id)
+    stopped(memory, Step.AUDITED, lock)
+    assert unfinished(namesake, memory.audit, memory.clock.wall_ns()) == ()
+    assert found(memory).stage is Stage.UNTOUCHED
+
+
 def test_another_machine_tells_of_it_after_a_while_and_takes_it_back(files: Scene, tmp_path: Path) -> None:
     lock = files.lock()
     killed(files, Step.REMOVED, lock)
     elsewhere = Scene(files.store, tmp_path / "elsewhere")
     now = elsewhere.clock.wall_ns()
     assert unfinished(files.store, elsewhere.audit, now) == (), "its machine may be at work"
-    (one,) = unfinished(files.store, elsewhere.audit, now + FOREIGN_NS)
+    _age(files)
+    (one,) = unfinished(files.store, elsewhere.audit, now)
     assert (one.ours, one.stage) == (False, Stage.REMOVED)
     assert undo(Writer(files.store, elsewhere.audit), one.id).key == lock.key
     assert body_of(files, lock.key) == lock.content
-    assert unfinished(files.store, elsewhere.audit, now + FOREIGN_NS) == ()
+    assert unfinished(files.store, elsewhere.audit, now) == ()
 
 
 def test_what_another_machine_only_meant_to_do_is_not_done_here(files: Scene, tmp_path: Path) -> None:
     lock = files.lock()
     killed(files, Step.COPIED, lock)
     elsewhere = Scene(files.store, tmp_path / "elsewhere")
-    (one,) = unfinished(files.store, elsewhere.audit, elsewhere.clock.wall_ns() + FOREIGN_NS)
+    _age(files)
+    (one,) = unfinished(files.store, elsewhere.audit, elsewhere.clock.wall_ns())
     assert (one.stage, one.can_finish, one.can_undo) == (Stage.UNTOUCHED, False, True)
 
 

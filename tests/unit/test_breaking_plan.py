@@ -19,7 +19,8 @@ from backuplock.breaking import (
     promises,
 )
 from backuplock.clock import SECOND, Observation, observe
-from backuplock.evidence import Surroundings, surroundings
+from backuplock.errors import Denied
+from backuplock.evidence import Surroundings, surroundings, with_blocks
 from backuplock.model import LockRecord, Owner, Snapshot
 from backuplock.stores.base import Capabilities, Known
 from backuplock.stores.memory import MemoryStore
@@ -27,6 +28,7 @@ from backuplock.watch import Watch
 from backuplock.wire import encode
 from harness.breaking import VOLUME, Scene, folder_scene, memory_scene
 from harness.builders import Lock, volume_folder
+from harness.troubled import TroubledStore
 
 
 @pytest.fixture
@@ -85,18 +87,101 @@ def test_a_holder_that_lives_elsewhere_is_not_dead(scene: Scene) -> None:
     assert scene.plan(dead).dead
 
 
-def test_backups_that_are_written_with_no_other_lock_are_a_sign_of_life(scene: Scene) -> None:
+RUNNING = b'{"Name":"x","CreatedTime":""}'
+FOLDER = volume_folder(VOLUME)
+
+
+def looked(scene: Scene) -> Surroundings:
+    return with_blocks(scene.store, VOLUME, surroundings(scene.store, VOLUME))
+
+
+def plan_of(scene: Scene, lock: Lock, around: Surroundings | None = None) -> Plan:
+    return make_plan(scene.store, scene.look(), lock.key, around=around or looked(scene))
+
+
+def test_the_volumes_own_description_is_no_sign_of_life(scene: Scene) -> None:
+    """Longhorn writes volume.cfg for other reasons than a backup that runs."""
     lock = scene.lock()
-    scene.store.put(f"{volume_folder(VOLUME)}/backups/backup_x.cfg", b'{"Name":"x","CreatedTime":""}')
-    around = surroundings(scene.store, VOLUME)
-    plan = make_plan(scene.store, scene.look(), lock.key, around=around)
+    scene.volume()
+    plan = plan_of(scene, lock)
+    assert (plan.dead, plan.elsewhere, plan.signs.explained) == (True, (), ())
+
+
+def test_backups_that_are_written_with_no_live_lock_are_a_sign_of_life(scene: Scene) -> None:
+    lock = scene.lock()
+    scene.put(f"{FOLDER}/backups/backup_x.cfg", RUNNING)
+    plan = plan_of(scene, lock)
     assert not plan.dead
-    assert "backups of the volume were written 0 s ago" in plan.elsewhere[0]
-    scene.lock("lock-other", age_s=5)
-    assert make_plan(scene.store, scene.look(), lock.key, around=around).dead, "that one explains it"
+    assert plan.elsewhere == (
+        "backups of the volume were written 0 s ago, and no live lock of a backup accounts for that",
+    )
+    assert plan.consequences[0].startswith("somebody seems to be at work in the volume: backups of")
+    check = named(checks(scene, plan), "no sign of life elsewhere")
+    assert (check.ok, check.words) == (False, plan.elsewhere[0])
     old = Surroundings(newest_ns=scene.clock.wall_ns() - 900 * SECOND)
-    scene.store.delete(Lock(VOLUME, "lock-other").key)
-    assert make_plan(scene.store, scene.look(), lock.key, around=old).dead
+    assert plan_of(scene, lock, old).dead
+
+
+def test_blocks_that_are_written_with_no_live_lock_are_one_too(scene: Scene) -> None:
+    """Of a backup that runs for hours nothing else changes, and its holder's refreshes may fail."""
+    lock = scene.lock()
+    scene.put(f"{FOLDER}/backups/backup_x.cfg", RUNNING, 9000)
+    scene.put(f"{FOLDER}/blocks/ab/cd/old.blk", b"", 8000)
+    assert plan_of(scene, lock).dead
+    scene.put(f"{FOLDER}/blocks/0f/12/new.blk", b"", 3)
+    plan = plan_of(scene, lock)
+    assert not plan.dead
+    assert plan.elsewhere[0].startswith("blocks of the volume were written 3 s ago, and no live lock")
+
+
+@pytest.mark.parametrize(
+    ("what", "explains"),
+    [
+        ({"type": 1}, True),
+        ({"type": 1, "acquired": False}, False),
+        ({"type": 1, "age_s": 400}, False),
+        ({"type": 2}, False),
+        ({"type": 7}, False),
+        ({"raw": b"{"}, False),
+        ({"raw": encode(LockRecord("lock-other", 1, True, Owner(host="h", operation="backup")))}, True),
+        ({"raw": encode(LockRecord("lock-other", 1, True, Owner(host="h", operation="restore")))}, False),
+    ],
+    ids=["live", "asks", "dead too", "deletes", "odd", "bad", "says backup", "says restore"],
+)
+def test_only_the_live_lock_of_a_backup_accounts_for_what_is_written(
+    what: dict[str, object], explains: bool, scene: Scene
+) -> None:
+    lock = scene.lock()
+    scene.lock("lock-other", **{"age_s": 5, **what})
+    scene.put(f"{FOLDER}/backups/backup_x.cfg", RUNNING, 4)
+    plan = plan_of(scene, lock)
+    assert plan.dead is explains
+    check = named(checks(scene, plan), "no sign of life elsewhere")
+    assert check.ok is explains
+    if explains:
+        said = "backups of the volume were written 4 s ago, most likely by the live holder of lock-other"
+        assert (check.words, plan.elsewhere) == (said, ())
+        assert said in plan.order.evidence
+        # The live one itself is not thereby a sign for its own life: it has that of its own.
+        assert plan_of(scene, Lock(VOLUME, "lock-other")).elsewhere != ()
+
+
+def test_what_could_not_be_looked_at_is_not_taken_for_quiet(scene: Scene) -> None:
+    lock = scene.lock()
+    scene.put(f"{FOLDER}/backups/backup_x.cfg", RUNNING, 9000)
+    store = TroubledStore(scene.store)
+    store.add("read", before=Denied("no"))
+    plan = plan_of(scene, lock, surroundings(store, VOLUME))
+    assert not plan.dead
+    (why,) = plan.elsewhere
+    assert why.startswith("whether somebody is at work in the volume is not known: 1 of the descriptions")
+    assert why in plan.consequences
+    assert named(checks(scene, plan), "no sign of life elsewhere").ok is None
+    store.clear()
+    around = surroundings(store, VOLUME)
+    store.add("list", before=Denied("no"))
+    (why,) = plan_of(scene, lock, with_blocks(store, VOLUME, around)).elsewhere
+    assert "its blocks could not be listed: no" in why
 
 
 def test_what_was_watched_counts_and_clocks_that_disagree_condemn_nobody(scene: Scene) -> None:
@@ -140,6 +225,16 @@ def test_what_is_promised_where() -> None:
     assert first("yes") is False
     assert first("no", changes=True) is False
     assert first("unproven", changes=True) is False
+
+
+def test_that_a_bucket_keeps_versions_is_told_where_it_is_known() -> None:
+    def names(keeps: Known) -> list[str]:
+        found = replace(capable("no"), keeps_versions=keeps)
+        return [one.name for one in promises(found, renames=False, changes=False)]
+
+    assert "nothing of it stays behind" in names("yes")
+    assert names("no") == names("unproven")
+    assert len(names("no")) == len(names("yes")) - 1
 
 
 def test_the_measured_window_is_told() -> None:

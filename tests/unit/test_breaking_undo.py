@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from backuplock.breaking import Because, Failed, Refused, Writer, copies, purge, undo
+from backuplock.breaking import (
+    Because,
+    Failed,
+    Refused,
+    Stage,
+    Writer,
+    copies,
+    purge,
+    take_back,
+    undo,
+    unfinished,
+)
 from backuplock.breaking.quarantine import RETENTION_NS
 from backuplock.clock import SECOND, ManualClock, SystemClock
 from backuplock.errors import Denied, Malformed, Unreachable
@@ -100,6 +112,59 @@ def test_a_rival_that_asks_is_waited_for(memory: Scene) -> None:
     asking = Between(memory, lambda: rival.append(memory.lock("lock-rival", type=2, acquired=False, age_s=0)))
     undo(Writer(asking, memory.audit, clock=clock), broken.id)
     assert memory.names() == [f"{lock.name}.lck"]
+
+
+def test_a_holder_that_refreshes_while_a_rival_is_waited_for_keeps_its_lock(scene: Scene) -> None:
+    lock = scene.lock(type=1, age_s=20)
+    broken = scene.break_(lock, allow_live=True)
+    waits: list[int] = []
+
+    def waiting(duration_ns: int) -> None:
+        waits.append(duration_ns)
+        if len(waits) == 3:
+            time.sleep(0.02)  # A refresh has the same bytes: only its time tells it from ours.
+            scene.refresh(lock)
+        clock.advance(duration_ns)
+
+    clock = ManualClock(SystemClock().wall_ns(), on_sleep=waiting)
+    asking = Between(scene, lambda: scene.lock("lock-rival", type=2, acquired=False, age_s=0))
+    with pytest.raises(Refused, match="its holder lives and refreshed it") as refused:
+        undo(Writer(asking, scene.audit, clock=clock), broken.id)
+    assert refused.value.because is Because.CONFLICT
+    assert scene.names() == [f"{lock.name}.lck", "lock-rival.lck"]
+    assert scene.outcomes() == ["broken", "refused"]
+    assert "taken" not in scene.kept()
+
+
+@pytest.mark.parametrize("age_s", [30, 500])
+def test_an_undo_that_was_killed_tells_how_long_it_protects(scene: Scene, age_s: float) -> None:
+    lock = scene.lock()
+    broken = scene.break_(lock)
+    fields = {"target": scene.store.url, "key": lock.key}
+    scene.audit.append("undo", "before", broken.id, scene.clock.wall_ns(), fields)
+    scene.put(lock.key, lock.content, age_s)
+    (told,) = unfinished(scene.store, scene.audit, scene.clock.wall_ns())
+    assert (told.id, told.stage, told.can_finish, told.can_undo) == (broken.id, Stage.UNDOING, False, True)
+    undone = take_back(scene.writer(), broken.id)
+    assert undone is not None
+    blob = scene.store.read(lock.key)
+    assert blob is not None
+    left_s = 150 - (scene.clock.wall_ns() - blob.modified_ns) / SECOND
+    assert abs(undone.protects_s - left_s) < 10
+    assert undone.protects_s > 100
+    assert unfinished(scene.store, scene.audit, scene.clock.wall_ns()) == ()
+
+
+def test_an_undo_that_was_killed_beside_a_rival_takes_nothing_away(scene: Scene) -> None:
+    lock = scene.lock(type=1)
+    broken = scene.break_(lock)
+    fields = {"target": scene.store.url, "key": lock.key}
+    scene.audit.append("undo", "before", broken.id, scene.clock.wall_ns(), fields)
+    scene.put(lock.key, lock.content, 5)
+    scene.lock("lock-rival", type=2, age_s=5)
+    with pytest.raises(Refused, match="stands again beside lock-rival"):
+        undo(scene.writer(), broken.id)
+    assert len(scene.names()) == 2
 
 
 class Between(TroubledStore):

@@ -46,11 +46,20 @@ def test_nothing_was_ever_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    for arguments in ([], ["--verify"], ["--export", "-"]):
+    done = audit(capsys)
+    assert (done.code, done.out) == (ExitCode.OK, "")
+    assert "there is no audit trail" in done.err
+    for arguments, words in (
+        (["--verify"], "nothing was verified: nothing was broken from here"),
+        (["--verify", "--head", "0" * 64], "it was removed or moved"),
+        (["--export", str(tmp_path / "lines")], "nothing was broken from here, or it is lost"),
+    ):
         done = audit(capsys, *arguments)
-        assert (done.code, done.out) == (ExitCode.OK, "")
-        assert "there is no audit trail" in done.err
-    assert audit(capsys, "--verify", "--head", "0" * 64).code == ExitCode.NEGATIVE
+        assert (done.code, done.out) == (ExitCode.MISSING, "")
+        assert words in done.err
+        assert done.err.count("\n") == 1
+    done = audit(capsys, "--verify", "--json")
+    assert (done.code, done.json["verified"]) == (ExitCode.MISSING, None)
     assert audit(capsys, "--json").json["entries"] == []
     assert list(tmp_path.iterdir()) == []
 

@@ -132,7 +132,9 @@ def test_without_leave_to_write_it_is_only_told(site: Site) -> None:
     site.scene.lock("lock-rival", type=2, age_s=1)
     done = site.run(entry, "--json")
     assert (done.code, done.json["copy"]["id"]) == (ExitCode.NEGATIVE, entry)
-    assert done.json["obstacle"].startswith("lock-rival.lck is in its way")
+    told = site.run(entry, "--write")
+    assert told.err == f"locktop: {done.json['obstacle']}\n", "beforehand as when it is tried"
+    assert "lock-rival.lck came meanwhile and excludes it" in told.err
 
 
 def test_it_goes_back_with_a_fresh_time(site: Site) -> None:
@@ -172,6 +174,10 @@ def test_a_volume_that_is_gone_wants_a_word_more(site: Site) -> None:
     done = site.run(entry, "--write")
     assert done.code == ExitCode.NEGATIVE
     assert "the volume of" in done.err
+    done = site.run(entry)
+    assert (done.code, "the volume of" in done.err) == (ExitCode.NEGATIVE, True)
+    done = site.run(entry, "--without-volume")
+    assert (done.code, "--write puts it back" in done.err) == (ExitCode.OK, True)
     assert site.run(entry, "--write", "--without-volume").code == ExitCode.OK
     assert site.there()
 
@@ -181,6 +187,11 @@ def test_a_volume_that_is_gone_wants_a_word_more(site: Site) -> None:
     [
         (["../../etc/passwd"], ExitCode.USAGE, "is not the id of a broken lock"),
         (["--finish", "x"], ExitCode.USAGE, "is not the id of a broken lock"),
+        ([f"{NO_ID}0"], ExitCode.USAGE, "is not the id of a broken lock"),
+        (["202"], ExitCode.USAGE, "'202' is too little of an id; give 4 characters or more of it"),
+        (["1999"], ExitCode.NEGATIVE, "no copy in the quarantine has an id that begins with 1999"),
+        (["--purge", "1999"], ExitCode.NEGATIVE, "locktop undo lists what there is"),
+        (["--finish", "1999", "--write"], ExitCode.NEGATIVE, "no interrupted act has an id that begins with"),
         ([NO_ID], ExitCode.NEGATIVE, f"has no copy {NO_ID}"),
         ([NO_ID, "--write"], ExitCode.NEGATIVE, f"has no copy {NO_ID}"),
         (["--take-back", NO_ID], ExitCode.DENIED, "this session only reads"),
@@ -206,7 +217,37 @@ def test_a_place_without_a_store(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert done.code == ExitCode.MISSING
 
 
+def test_as_much_of_an_id_as_no_other_begins_with_is_enough(site: Site) -> None:
+    one, other = site.broken("lock-1", ago_days=2), site.broken("lock-2")
+    for count in (4, 9, len(other) - 1):
+        word = other[:count]
+        if not one.startswith(word):
+            break
+    assert site.run(word, "--json").json["copy"]["id"] == other
+    assert site.run("--purge", one[:-1]).out.startswith(one)
+    assert site.run(word, "--write").code == ExitCode.OK
+    assert (site.there("lock-1"), site.there("lock-2")) == (False, True)
+
+
+def test_of_an_id_that_fits_several_those_are_named_up_to_five(site: Site) -> None:
+    ids = sorted(site.broken(f"lock-{n}", ago_days=1) for n in range(7))
+    before = fingerprint(site.root)
+    done = site.run(ids[0][:4], "--write")
+    assert (done.code, done.out, done.err.count("\n")) == (ExitCode.USAGE, "", 1)
+    assert f"begins 7 ids; say more of it: {', '.join(ids[:5])} and 2 more" in done.err
+    assert ids[5] not in done.err
+    assert fingerprint(site.root) == before
+
+
 # -- interrupted acts
+
+
+def test_an_interrupted_act_by_the_beginning_of_its_id(site: Site) -> None:
+    """Copies of acts that did end are not in question."""
+    site.broken("lock-1")
+    entry = site.interrupted(Step.REMOVED)
+    assert site.run("--take-back", entry[:8], "--write").code == ExitCode.OK
+    assert site.there()
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,23 @@ def test_events_come_as_they_happen_and_the_connection_is_told(root: Path, watch
     assert watcher.end() == ExitCode.INTERRUPTED
 
 
+def test_without_renewals_one_that_takes_an_expiry_back_is_told(root: Path) -> None:
+    locks = [Lock("v1", "lock-a", 1, age_s=200), Lock("v1", "lock-b", 1, age_s=20)]
+    write_locks(root, locks, time.time_ns())
+    watcher = Watcher(root, "--no-renewals")
+    try:
+        watcher.until(record="started")
+        write_locks(root, [Lock("v1", lock.name, 1, age_s=0) for lock in locks], time.time_ns())
+        renewed = watcher.until(kind="renewed", lock="lock-a")
+        assert (renewed["detail"], renewed["inferred"]) == ("after it had expired", False)
+        # Told of a later look: by then the other renewal would have been.
+        write_locks(root, [Lock("v1", "lock-c", 1, age_s=0)], time.time_ns())
+        watcher.until(kind="acquired", lock="lock-c")
+    finally:
+        watcher.end()
+    assert [line["lock"] for line in watcher.lines if line.get("kind") == "renewed"] == ["lock-a"]
+
+
 def test_for_a_while_in_text(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_locks(root, [Lock("v1", "lock-a", 1, age_s=20)], time.time_ns())
     appears = threading.Timer(0.5, write_locks, (root, [Lock("v1", "lock-b", 2, age_s=1)], time.time_ns()))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from backuplock import layout
 from backuplock.clock import SECOND, ManualClock, Span
 from backuplock.errors import Denied
-from backuplock.evidence import surroundings, volume_names
+from backuplock.evidence import PARTS, surroundings, volume_names, with_blocks
 from backuplock.findings import Finding, Mark, Topic, Watched, findings
 from backuplock.model import LockRecord, Operation, Owner, VolumeNames
 from backuplock.stores.base import BODY_CAP, Blob, Listing
@@ -139,6 +139,24 @@ def test_reads_are_bounded_newest_first_and_blocks_are_never_listed() -> None:
     assert [one.name for one in found.unfinished] == ["b49"]
     assert found.unread == 30
     assert counted.asked == ["list v", "list backups", *["read"] * 20]
+
+
+def test_of_blocks_a_sample_is_looked_at_and_only_while_a_backup_may_write_some() -> None:
+    shop = Shop()
+    counted = shop.store = Counted(shop.clock)
+    folder = f"{layout.volume_folder('v')}/{layout.BLOCKS}"
+    for part in range(64):
+        for name in range(40):
+            counted.put(f"{folder}/{part:02x}/{name:02x}/{part}-{name}.blk", b"")
+    shop.put("done", backup("x"))
+    found = surroundings(counted, "v")
+    assert with_blocks(counted, "v", found) is found
+    shop.put("run", backup())
+    found = surroundings(counted, "v")
+    counted.asked.clear()
+    assert with_blocks(counted, "v", found).newest_block_ns is not None
+    assert len(counted.asked) <= 1 + PARTS * 33
+    assert "read" not in counted.asked
 
 
 def test_a_backup_in_progress_is_the_likely_operation_of_a_live_lock() -> None:

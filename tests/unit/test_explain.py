@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,3 +146,61 @@ def test_long_texts_take_no_quadratic_time() -> None:
 )
 def test_the_wording_tells_the_release(message: str, wording: Wording) -> None:
     assert [complaint.wording for complaint in find_complaints(message)] == [wording]
+
+
+@pytest.mark.parametrize("run", ["&", "\\", "?", "\\u0026", "?&", "/", "-", " ", "\t", "fail"])
+def test_a_long_run_of_signs_costs_no_more_than_its_length(run: str) -> None:
+    def cost(length: int) -> float:
+        began = time.process_time()
+        find_complaints(f"failed to backup: {run * (length // len(run))}")
+        return time.process_time() - began
+
+    # Ten times the length: a hundred times the cost where it is looked at again and again.
+    short = min(cost(20_000) for _ in range(3))
+    assert min(cost(200_000) for _ in range(2)) < 40 * max(short, 0.002)
+
+
+PLAIN = 'time="2026-01-02T03:04:05Z" level=error msg="{}" func=x file="y.go:12"'
+LONG = (
+    PLAIN.format(
+        "failed to restore volume: error initiating full backup restore: rpc error: code = Internal desc = "
+        + NEW_1
+    ),
+    "proxyServer=10.42.1.7:8501 destination=10.42.1.7:10010: failed to backup snapshot s-1 to backup-1: "
+    f"rpc error: code = Internal desc = {OLD_1}",
+    f"error deleting backup: {NEW_2}",
+)
+BREAKS = {
+    "terminal": lambda parts: "\n".join(parts),
+    "trimmed": lambda parts: "\n".join(part.rstrip() for part in parts),
+    "crlf": lambda parts: "\r\n".join(parts),
+    "indented": lambda parts: "\n      ".join(parts),
+    "box": lambda parts: "\n".join(f"│ {part:<120} │" for part in parts),
+    "colours": lambda parts: "\n".join(f"\x1b[31m{part}\x1b[0m" for part in parts),
+}
+
+
+def _told(text: str) -> list[tuple[object, ...]]:
+    return [(one.volume, one.lock, one.operations, one.kind, one.wording) for one in find_complaints(text)]
+
+
+@pytest.mark.parametrize("how", BREAKS)
+@pytest.mark.parametrize("message", LONG, ids=["restore", "backup", "delete"])
+def test_wherever_a_terminal_breaks_it_it_says_the_same(message: str, how: str) -> None:
+    whole = _told(message)
+    assert len(whole) == 1
+    for width in range(40, 121, 5):
+        for first in range(1, width + 1, 3):
+            parts = [message[:first], *(message[at : at + width] for at in range(first, len(message), width))]
+            assert _told(BREAKS[how](parts)) == whole, (width, first)
+
+
+@pytest.mark.parametrize("message", LONG, ids=["restore", "backup", "delete"])
+def test_as_a_mail_wraps_it_between_words_it_says_the_same(message: str) -> None:
+    for width in range(40, 121):
+        wrapped = textwrap.fill(message, width, break_long_words=False, break_on_hyphens=False)
+        assert _told(wrapped) == _told(message), width
+
+
+def test_slashes_that_json_escapes_are_slashes() -> None:
+    assert _told(LONG[2].replace("/", "\\/")) == _told(LONG[2])

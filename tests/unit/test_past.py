@@ -14,7 +14,7 @@ from backuplock.journal import Journal, journal_path
 from backuplock.stores.filesystem import FilesystemStore
 from backuplock.survey import sweep
 from backuplock.target import parse_target
-from backuplock.watch import Watch
+from backuplock.watch import Event, EventKind, Watch
 from harness.builders import Lock, Volume, write, write_locks
 from harness.commands import fingerprint, run
 from harness.complaints import later
@@ -105,6 +105,21 @@ def test_what_went_without_is_counted(root: Path, capsys: pytest.CaptureFixture[
     history = [one for one in found if one["topic"] == "history"]
     assert [one["lock"] for one in history] == [HELD.key, ""]
     assert all(one["mark"] == "known" for one in history)
+
+
+@pytest.mark.parametrize("inferred", [False, True])
+def test_a_file_that_was_found_expired_did_not_expire_under_its_holder(
+    inferred: bool, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = record(root, (2.0, 1.0))
+    with contextlib.closing(Journal.open(path)) as journal:
+        snapshot = journal.snapshot_at(time.time_ns())
+        assert snapshot is not None
+        event = Event(EventKind.EXPIRED, HELD.key, VOLUME, 1, snapshot.taken_wall_ns, inferred=inferred)
+        journal.record(snapshot, [event])
+    said = told(capsys, root, "show")
+    assert "1 request ended without the lock" in said
+    assert ("1 lock expired under its holder" in said) is not inferred
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

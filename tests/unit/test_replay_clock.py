@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,9 @@ def test_news_are_events_and_gaps_but_no_renewals(tmp_path: Path) -> None:
     assert journal.next_news(after) is None
     assert journal.previous_news(after) == third
     assert journal.previous_news(third) is None
+    revived = Event(EventKind.RENEWED, "k", "v", 1, after + SECOND, detail="after it had expired")
+    journal.record(replace(looks[-1], taken_wall_ns=after + SECOND), [revived])
+    assert journal.next_news(after) == after + SECOND
     assert [event.seen_wall_ns for event in journal.latest(9, third)] == [
         look.taken_wall_ns for look in looks[3::-1]
     ]

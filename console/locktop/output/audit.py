@@ -6,14 +6,15 @@ version   1
 path      of the trail
 verified  null, or with --verify: entries, head (the hash of the last), problem ("" if the chain is whole)
 entries   oldest first: seq, hash, previous, and what was written then:
-          act        break, undo, purge, or verdict (of the watch after a break)
+          act        break, undo, purge, tidy (an empty folder), or verdict (of the watch after a break)
           phase      before (on disk before the store was touched) or after
           id         of the transaction, as locktop undo takes it
           at_ns      local wall clock; store_ns: the store's, where it told it
-          target, key, user, host, tool, reason
+          target, place (the server, where the target does not name it), key, user, host, tool, reason
           body       of the lock, base64; modified_ns, etag, digest (SHA-256)
           life, evidence, live (whether a live one was insisted on), had_volume
-          outcome    broken, refused, failed, unknown, undone, purged, abandoned, gone; the watch's verdict
+          outcome    broken, refused, failed, unknown, undone, purged, removed, abandoned, gone; the verdict
+                     of the watch
           detail     in words; window_ns: from the last look to the end of the delete
 
 Each hash is the SHA-256 of `seq`, a line feed, the hash before it (64 zeros for the first), a line feed and

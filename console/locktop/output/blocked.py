@@ -30,6 +30,7 @@ from locktop.output.fields import iso, problems, purpose
 from locktop.output.paper import Para, blank
 from locktop.output.volume_json import verdict_fields
 from locktop.output.words import glyph, since_words, until_words
+from locktop.rows import is_dead_request
 
 if TYPE_CHECKING:
     from backuplock.journal import HeldSince
@@ -41,12 +42,14 @@ _SHOWN = 6
 
 @dataclass(frozen=True, slots=True)
 class Blockage:
-    """A volume where some operation would not be granted now; `verdicts` are those only. `held` is since when
-    blockers are held, by key, where that was recorded; `local_now_ns` is this machine's clock at the look."""
+    """A volume where some operation would not be granted now; `verdicts` are those only, as of `now`. `held`
+    is since when blockers are held, by key, where that was recorded; `local_now_ns` is this machine's clock
+    at the look."""
 
     view: VolumeView
     tree: Tree
     verdicts: tuple[Verdict, ...]
+    now: Span
     held: Mapping[str, HeldSince] = field(default_factory=dict, compare=False)
     local_now_ns: int = 0
 
@@ -62,11 +65,12 @@ class Blockage:
         return [node for node in self.tree.nodes if node.lock.key in keys]
 
     def waiting(self, operation: Operation) -> list[Node]:
-        """Locks that ask for an operation and are kept out."""
+        """Locks that ask for an operation and are kept out; whoever died while asking waits for nothing."""
         return [
             node
             for node in self.tree.nodes
             if node.standing.blocked_by
+            and not is_dead_request(node.lock, self.now)
             and node.lock.record is not None
             and node.lock.record.type == operation.lock_type
         ]
@@ -96,7 +100,7 @@ def blockage_of(
     """What is blocked in one volume at the store time `now`; None if nothing is."""
     tree = tree_of(view, now, local_now_ns=local_now_ns)
     verdicts = tuple(one for one in tree.verdicts if one.operation in operations and not one.granted)
-    return Blockage(view, tree, verdicts) if verdicts else None
+    return Blockage(view, tree, verdicts, now) if verdicts else None
 
 
 def unread(snapshot: Snapshot) -> list[str]:

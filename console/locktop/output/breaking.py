@@ -14,7 +14,9 @@ plan         what would be removed, and what that means:
              outlook         tidy, live, pending, bad or unsure
              dead            it may be broken without --even-if-live
              unfit           why it can never be broken; "" if it can
-             elsewhere       signs that its holder lives all the same
+             elsewhere       what speaks against breaking it: signs that its holder lives all the same or that
+                             somebody is at work in the volume, or why that could not be seen
+             explained       what is written in the volume, most likely by a live holder, which is named
              blocks          operations that cannot start because of it
              waiting         keys of locks that it keeps waiting
              consequences    sentences, the weightiest first
@@ -197,6 +199,7 @@ def _plan_fields(sheet: Sheet) -> dict[str, Any]:
         "dead": plan.dead,
         "unfit": plan.unfit,
         "elsewhere": list(plan.elsewhere),
+        "explained": list(plan.signs.explained),
         "blocks": [operation.value for operation in Operation if operation in plan.stops],
         "waiting": list(plan.waiting),
         "consequences": list(plan.consequences),

@@ -4,7 +4,9 @@ A JSON line has `version` 1 and `record`:
 
 event    kind (`backuplock.watch.EventKind`), volume, lock (the name), key, type (null without a record),
          operation, seen_at (local clock; it happened since the look before), at (the store's clock, where the
-         file itself tells), inferred (true: the pictures allow another story too), detail
+         file itself tells), inferred (true: the pictures allow another story too), detail (of "renewed":
+         empty unless it was late or had expired). volume, lock and key are empty for what concerns the whole
+         store: its clock moved
 started  target, volumes, locks, complete, taken_at: the first look
 lost     at (local clock), reason: the store does not answer; what happens meanwhile is not seen
 regained at, for_seconds: it answers again
@@ -48,6 +50,8 @@ _ASCII = _UNICODE | {
     EventKind.RELEASED: "v",
     EventKind.RECOVERED: "o",
 }
+STORE = "(the store)"
+"""Stands for the volume of what concerns all of them."""
 _WIDEST = max(len(kind.value) for kind in EventKind)
 
 
@@ -59,13 +63,14 @@ def symbol(kind: EventKind, glyphs: Glyphs) -> str:
 def line(event: Event, glyphs: Glyphs = ASCII, claim: str = "") -> str:
     """`03:04:06 * acquired         pvc-...  delete  lock-...`, the time by the local clock in UTC."""
     kind = "?" if event.type is None else type_label(LockRecord("", event.type, False))
+    kind = kind if event.key else ""
     what = f"{event.kind.value.upper():<{_WIDEST}}"
     inferred = " (inferred)" if event.inferred else ""
     detail = f": {name(event.detail)}" if event.detail else ""
     called = f" ({name(claim)})" if claim else ""
     lock = name(event.key.rpartition("/")[2].removesuffix(".lck"))
     at = f"{utc_time(event.seen_wall_ns)} {symbol(event.kind, glyphs)}"
-    return f"{at} {what}  {name(event.volume)}{called}  {kind:<8}  {lock}{detail}{inferred}"
+    return f"{at} {what}  {name(event.volume) or STORE}{called}  {kind:<8}  {lock}{detail}{inferred}"
 
 
 def fields(event: Event) -> dict[str, Any]:

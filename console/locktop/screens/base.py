@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
@@ -35,7 +36,15 @@ TABS_FROM = 100
 """Cells from which the line of tabs is shown."""
 
 
-class View(Screen[None]):
+class Leaving(Screen[None]):
+    """A screen that takes no other along when it goes: Textual's `dismiss` removes whichever is on top."""
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """Go, if this is the screen on top; asked twice before it has gone, it goes once."""
+        return super().dismiss(result) if self.app.screen is self else AwaitComplete()
+
+
+class View(Leaving):
     """A screen that follows the status, between a header and a footer.
 
     Subclasses set `PLACE`, yield their own widgets in `body` and show things in `show_status`. `VIEW` is the
@@ -127,7 +136,7 @@ class View(Screen[None]):
         self.update_now()
 
 
-class Sheet(ModalScreen[None]):
+class Sheet(Leaving, ModalScreen[None]):
     """A screen over another, which stays in sight."""
 
     PLACE: ClassVar[Place] = "help"

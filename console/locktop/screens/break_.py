@@ -167,7 +167,7 @@ class BreakScreen(Sheet):
     def _end(self) -> None:
         """What went well and is one line is said in a toast; else it is read here."""
         outcomes = self._form.outcomes
-        if len(outcomes) == 1 and outcomes[0].done:
+        if len(outcomes) == 1 and outcomes[0].done and self.app.screen is self:
             self.dismiss()
             return
         self.query_one("#cancel", Button).rename("Close")

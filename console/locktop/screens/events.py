@@ -186,7 +186,9 @@ class EventsScreen(View):
     def action_open(self) -> None:
         """Everything about the volume of the event under the cursor."""
         event = self.item.event if self.item is not None else None
-        if event is not None:
+        if event is not None and not event.volume:
+            self.notify("nothing to open: this concerns the whole store", markup=False, severity="warning")
+        elif event is not None:
             self.locktop.open_volume(event.volume, event.key)
 
     def action_copy(self) -> None:

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from locktop.deeds import Shelf
 from locktop.format import Line, name, plural
-from locktop.keys import Place, bindings, footer_keys
+from locktop.keys import REASONS, Place, bindings, footer_keys
 from locktop.messages import ButtonPressed, CursorMoved, DetailsRequested, RestoreConfirmed
 from locktop.screens.base import Sheet, View
 from locktop.status import Status
@@ -43,17 +43,13 @@ class UndoScreen(View):
         yield TitleRule(glyphs, id="about")
         yield Scroller(glyphs)
 
-    def on_mount(self) -> None:
-        """Read what there is."""
-        super().on_mount()
-        self._read()
-
     def on_screen_resume(self) -> None:
         """Whatever was done meanwhile shows."""
         super().on_screen_resume()
-        self._read()
+        self.read()
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Read what there is."""
         breaker = self.locktop.session.breaker
         if breaker is not None:
             breaker.list_copies()
@@ -103,7 +99,8 @@ class UndoScreen(View):
         shown = entry.kept.token.shown if entry.kept is not None else name(entry.id)
         pane.show([(shown, "strong")], [])
         width = max(40, self.app.size.width - 1)
-        self.query_one(Scroller).show(about(entry, status.wall_ns, width))
+        off = REASONS["write"] if status.read_only else ""
+        self.query_one(Scroller).show(about(entry, status.wall_ns, width, off=off))
 
     @property
     def _chosen(self) -> Entry | None:
@@ -132,25 +129,30 @@ class UndoScreen(View):
     def action_finish(self) -> None:
         """Ask whether it shall be brought to its end."""
         entry = self._chosen
-        if entry is None or not entry.can_finish:
-            self.notify("this one is not to be finished", markup=False, severity="warning")
+        if entry is None:
+            return
+        if not entry.can_finish:
+            why = entry.open.words if entry.open is not None else "it was not interrupted"
+            self.notify(f"there is nothing to finish: {why}", markup=False, severity="warning")
             return
         self.app.push_screen(ConfirmScreen(self, entry, finish=True))
 
     def on_restore_confirmed(self, message: RestoreConfirmed) -> None:
         """Do it."""
         breaker, entry = self.locktop.session.breaker, self._entries.get(message.entry)
-        if breaker is None or entry is None or self.locktop.status.read_only:
+        if breaker is None or entry is None or entry.kept is None or self.locktop.status.read_only:
             return
         if message.finish:
-            breaker.finish(entry.id)
+            breaker.finish(entry.id, self.locktop.session.snapshot)
         else:
-            breaker.put_back(entry.id, interrupted=entry.open is not None)
+            breaker.put_back(entry.id, entry.kept.key, interrupted=entry.open is not None)
 
     def action_open(self) -> None:
         """Its volume."""
         entry = self._chosen
-        if entry is not None and entry.kept is not None:
+        if entry is not None and entry.kept is None:
+            self.notify("its volume is not known: the description cannot be read", markup=False)
+        elif entry is not None and entry.kept is not None:
             self.locktop.open_volume(entry.kept.token.volume)
 
     def action_copy(self) -> None:
@@ -205,25 +207,35 @@ class ConfirmScreen(Sheet):
             yield Scroller(glyphs)
             with Horizontal(id="buttons"):
                 yield Button(glyphs, "Cancel", id="cancel")
-                yield Button(glyphs, "Finish it" if self._finish else "Put it back", id="do")
+                yield Button(glyphs, self._words[1], id="do")
             yield FooterBar([key for key in footer_keys("confirm") if key.place == "confirm"])
         yield TooSmall()
 
     def on_mount(self) -> None:
         """Say what it is about."""
         super().on_mount()
-        title = "Finish what was interrupted?" if self._finish else "Put this lock back?"
-        self.query_one(TitleRule).show([(title, "key")], [("esc cancels", "dim")])
-        width = min(76, self.app.size.width - 2)
-        self.query_one(Scroller).show(question(self._entry, finish=self._finish, width=width))
+        self.query_one(TitleRule).show([(self._words[0], "key")], [("esc cancels", "dim")])
+
+    @property
+    def _words(self) -> tuple[str, str]:
+        """The title, and what the button says."""
+        if self._finish:
+            return "Finish what was interrupted?", "Finish it"
+        if self._entry.open is not None:
+            return "Take back what was interrupted?", "Take it back"
+        return "Put this lock back?", "Put it back"
 
     def on_resize(self, event: events.Resize) -> None:
         """Whatever is short, the buttons are to be seen."""
         super().on_resize(event)
-        self.query_one(Scroller).styles.max_height = max(1, event.size.height - 5)
+        sheet, width = self.query_one(Scroller), min(76, event.size.width - 2)
+        sheet.show(question(self._entry, finish=self._finish, width=width))
+        sheet.styles.max_height = max(1, event.size.height - 5)
 
     def on_button_pressed(self, message: ButtonPressed) -> None:
-        """Tell the list, or nobody."""
+        """Tell the list, or nobody; once, however often it was pressed before this screen went."""
+        if self.app.screen is not self:
+            return
         self.dismiss()
         if message.button == "do":
             self._owner.post_message(RestoreConfirmed(self._entry.id, finish=self._finish))
@@ -231,6 +243,10 @@ class ConfirmScreen(Sheet):
     def action_field(self, by: int) -> None:
         """The other button."""
         self.focus_next("Button") if by > 0 else self.focus_previous("Button")
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll what does not fit."""
+        self.query_one(Scroller).scroll_lines(by)
 
     def action_back(self) -> None:
         """Nothing is done."""

@@ -30,7 +30,8 @@ examples:
 The trail is one file for all targets, in the XDG state folder of whoever acts; no store is asked. Each entry
 holds the hash of the one before it. The fields of the JSON: locktop audit --schema
 
-0: told, or whole; 1: with --verify: it is not whole, and the first bad entry is named; 71: it cannot be read.
+0: told, or whole; 1: with --verify: it is not whole, and the first bad entry is named; 6: there is none to be
+verified or exported; 71: it cannot be read.
 
 exit codes:
 """
@@ -93,13 +94,17 @@ def _run(options: argparse.Namespace, last: int) -> int:
 
 
 def _none(options: argparse.Namespace, path: Path) -> int:
-    """Where nothing was ever done there is nothing to show; but nothing to verify either."""
+    """Where nothing was ever done there is nothing to show; but what is not there is not whole either."""
     if options.json:
         from locktop.output import audit, volume_json
 
         sys.stdout.write(volume_json.text(audit.document(str(path), (), None)))
-    say(f"there is no audit trail {path}: nothing was broken from here")
-    return ExitCode.NEGATIVE if options.head is not None else ExitCode.OK
+    why = "nothing was broken from here, or it is lost"
+    if options.head is not None:
+        why = "a head of one was noted down, so it was removed or moved"
+    checked = "nothing was verified: " if options.verify else ""
+    say(f"there is no audit trail {path}; {checked}{why}")
+    return ExitCode.MISSING if options.verify or options.export is not None else ExitCode.OK
 
 
 def _verify(options: argparse.Namespace, trail: Audit) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from backuplock.clock import nanoseconds, seconds
 from backuplock.errors import BackupLockError
+from backuplock.liveness import Life
 from backuplock.rules import LONGHORN, Timing
 from locktop.durations import parse_duration
 from locktop.exits import SIGNALLED, ExitCode, exit_table
@@ -221,6 +222,8 @@ def _obstacle(task: _Task, sheet: Sheet) -> str:
     changed = [check.words for check in sheet.checks if check.name == "unchanged" and check.ok is False]
     if changed:
         return changed[0]
+    if plan.dead and task.options.yes and plan.life.life is not Life.STALE:
+        return "--yes breaks what is stale and nothing else; break it without, or see locktop cleanup"
     if plan.dead or task.options.even_if_live:
         return ""
     return "nothing shows that its holder is dead: wait, or insist on it with --even-if-live"

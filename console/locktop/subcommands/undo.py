@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import sys
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from backuplock.rules import LONGHORN, Timing
 from backuplock.text import printable
 from locktop.durations import parse_duration
 from locktop.exits import SIGNALLED, ExitCode, exit_table
+from locktop.ids import check_start, whole_id
 from locktop.output.streams import say
 from locktop.settings import Settings, Usage
 from locktop.subcommands.acting import (
@@ -45,10 +47,11 @@ examples:
   locktop undo -t /mnt/backups                                   what can be put back; --all: all there is
   locktop undo 20260102T030411Z-0123456789ab                     one of them, and what is in its way now
   locktop undo 20260102T030411Z-0123456789ab --write --reason "it was alive after all"
-  locktop undo --take-back 20260102T030411Z-0123456789ab --write an act that was interrupted; or --finish
+  locktop undo --take-back 20260102T0304 --write                 an act that was interrupted; or --finish
   locktop undo --purge --write                                   remove copies older than 30 days
   locktop undo --purge --older-than 7d --write --yes
 
+Of an ID, as much is enough as no other begins with, four characters at least.
 A lock that is put back has a fresh time: it protects for 150 s, and nobody refreshes it. That is refused
 while a lock that it excludes is there, which is named. The fields of the JSON: locktop undo --schema
 
@@ -89,13 +92,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What was asked for. `older_ns`: age from which copies are purged."""
+    """What was asked for.
+
+    Attributes:
+        older_ns: age from which copies are purged.
+        entry: the id of the one that is meant, once it is known in full; "" if none was named.
+    """
 
     options: argparse.Namespace
     settings: Settings
     target: Target
     older_ns: int
     timing: Timing
+    entry: str = ""
+
+    @property
+    def ends(self) -> bool:
+        """Whether an interrupted act is to be ended."""
+        return self.options.finish is not None or self.options.take_back is not None
+
+    @property
+    def word(self) -> str | None:
+        """What was given of the id."""
+        options = self.options
+        return next((one for one in (options.id, options.finish, options.take_back) if one is not None), None)
 
 
 def run(options: argparse.Namespace, *, timing: Timing = LONGHORN) -> int:
@@ -104,7 +124,7 @@ def run(options: argparse.Namespace, *, timing: Timing = LONGHORN) -> int:
     Args:
         timing: everybody's periods on the store; other than Longhorn's only where no Longhorn is.
     """
-    from backuplock.breaking.quarantine import RETENTION_NS, check_id
+    from backuplock.breaking.quarantine import RETENTION_NS
 
     settings = settings_of(options)
     target = target_of(settings)
@@ -116,10 +136,10 @@ def run(options: argparse.Namespace, *, timing: Timing = LONGHORN) -> int:
         older_ns = nanoseconds(age)
     if options.id is not None and (options.finish is not None or options.take_back is not None):
         raise Usage("two acts are named", advice="name one: --finish ID, --take-back ID, or ID")
-    for entry in (options.id, options.finish, options.take_back):
-        if entry is not None:
-            check_id(entry)
-    return guarded(lambda: _run(_Task(options, settings, target, older_ns, timing)))
+    task = _Task(options, settings, target, older_ns, timing)
+    if task.word is not None:
+        check_start(task.word)
+    return guarded(lambda: _run(task))
 
 
 def _run(task: _Task) -> int:
@@ -127,13 +147,22 @@ def _run(task: _Task) -> int:
     with contextlib.ExitStack() as resources:
         store, known, found = _look(task)
         resources.callback(store.close)
+        task = dataclasses.replace(task, entry=_entry(task, known, found))
         if options.purge:
             return _purge(task, store, found, resources)
-        if options.finish is not None or options.take_back is not None:
+        if task.ends:
             return _end(task, store, known, resources)
-        if options.id is not None:
+        if task.entry:
             return _undo(task, store, found, resources)
         return _list(task, known, found)
+
+
+def _entry(task: _Task, known: Known, found: tuple[Copy, ...]) -> str:
+    if task.word is None:
+        return ""
+    if task.ends:
+        return whole_id(task.word, (one.id for one in known.unfinished), "interrupted act")
+    return whole_id(task.word, (one.id for one in found), "copy in the quarantine")
 
 
 def _look(task: _Task) -> tuple[Store, Known, tuple[Copy, ...]]:
@@ -173,7 +202,7 @@ def _list(task: _Task, known: Known, found: tuple[Copy, ...]) -> int:
 def _undo(task: _Task, store: Store, found: tuple[Copy, ...], resources: contextlib.ExitStack) -> int:
     from backuplock.breaking import Because, Refused
 
-    entry = task.options.id
+    entry = task.entry
     copy = next((one for one in found if one.id == entry), None)
     if copy is None:
         what = f"the quarantine has no copy {entry}"
@@ -201,7 +230,7 @@ def _told(task: _Task, store: Store, copy: Copy) -> int:
     def work(_stop: threading.Event) -> str:
         from locktop.conflicts import in_the_way
 
-        return in_the_way(store, copy, task.timing)
+        return in_the_way(store, copy, task.timing, without_volume=task.options.without_volume)
 
     obstacle = patiently(work, task.settings.timeout.value, url=task.target.url, name="undo: look")
     now = SystemClock().wall_ns()
@@ -220,8 +249,7 @@ def _told(task: _Task, store: Store, copy: Copy) -> int:
 
 def _end(task: _Task, store: Store, known: Known, resources: contextlib.ExitStack) -> int:
     """Finish or take back what was interrupted."""
-    options = task.options
-    entry = options.finish if options.finish is not None else options.take_back
+    options, entry = task.options, task.entry
     mine = tuple(one for one in known.unfinished if one.id == entry)
     tell_unfinished(mine)
     require_write(task.settings)
@@ -272,10 +300,15 @@ def _purge(task: _Task, store: Store, found: tuple[Copy, ...], resources: contex
     def work(_stop: threading.Event) -> str:
         from backuplock.breaking import purge
 
-        gone = purge(writer, task.options.id or "", older_ns=task.older_ns)
-        return f"removed for good: {plural(len(gone), 'copy', 'copies')}"
+        gone = purge(writer, task.entry, older_ns=task.older_ns)
+        count = plural(len(gone), "copy", "copies")
+        if gone and store.capabilities.keeps_versions == "yes":
+            return (
+                f"removed: {count}, of which the bucket keeps versions until a rule of its own removes them"
+            )
+        return f"removed for good: {count}"
 
-    return _done(task, work, task.options.id or "")
+    return _done(task, work, task.entry)
 
 
 def _old(task: _Task, found: tuple[Copy, ...], now_ns: int) -> list[Copy]:
@@ -283,11 +316,12 @@ def _old(task: _Task, found: tuple[Copy, ...], now_ns: int) -> list[Copy]:
     from backuplock.breaking import Because, Refused
     from backuplock.breaking.purge import is_old
 
-    entry = task.options.id
-    if entry is not None:
+    entry = task.entry
+    if entry:
         named = [one for one in found if one.id == entry]
         if not named:
-            raise Refused(f"the quarantine has no copy {entry}", because=Because.GONE)
+            what = f"the quarantine has no copy {entry}"
+            raise Refused(what, because=Because.GONE, advice="locktop undo lists what there is")
         return named
     return [one for one in found if is_old(one, now_ns, task.older_ns)]
 

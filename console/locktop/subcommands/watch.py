@@ -58,7 +58,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_schema(parser, "locktop.output.event_lines")
     parser.add_argument("--interval", metavar="SECONDS", help="time between two looks at the store (2)")
     parser.add_argument("--for", dest="how_long", metavar="TIME", help="end after so long, as 10m")
-    parser.add_argument("--no-renewals", action="store_true", help="leave out refreshes, the most frequent")
+    parser.add_argument(
+        "--no-renewals", action="store_true", help="leave out refreshes in time, the most frequent"
+    )
     parser.add_argument("--timeout", metavar="SECONDS", help="a look that takes longer has failed (60)")
     parser.add_argument("--ascii", action="store_const", const="yes", help="plain ASCII")
     add_clock_error(parser)
@@ -101,13 +103,12 @@ class _Teller:
             self._write(record(kind, fields))
 
     def tell(self, snapshot: Snapshot, events: tuple[Event, ...]) -> None:
-        from backuplock.watch import EventKind
         from locktop.output import event_lines
 
         # A volume whose last lock went has its names read no more.
         self.claims |= {view.name: view.names.claim_path for view in snapshot.volumes if view.names}
         for event in events:
-            if event.kind is EventKind.RENEWED and not self.renewals:
+            if event.routine and not self.renewals:
                 continue
             self.events += 1
             if self.as_json:

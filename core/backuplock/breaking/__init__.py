@@ -15,6 +15,7 @@ After a start, `unfinished` tells of transactions that were killed; `finish` and
 
 from __future__ import annotations
 
+from backuplock.breaking.again import check_dead
 from backuplock.breaking.audit import Audit, AuditEntry, Verified
 from backuplock.breaking.audit_file import audit_path
 from backuplock.breaking.bulk import MOST, Result, execute_all
@@ -30,6 +31,7 @@ from backuplock.breaking.recover import Stage, Unfinished, finish, take_back, un
 from backuplock.breaking.token import Token, token_of
 from backuplock.breaking.undo import Undone, undo
 from backuplock.breaking.vigil import Fate, Vigil, follow, record_fate, vigil_of
+from backuplock.breaking.way import check_way
 from backuplock.breaking.writer import Step, Who, Writer, who_here
 
 __all__ = [
@@ -66,6 +68,8 @@ __all__ = [
     "Window",
     "Writer",
     "audit_path",
+    "check_dead",
+    "check_way",
     "clean_up",
     "copies",
     "execute",

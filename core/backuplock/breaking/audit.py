@@ -26,7 +26,7 @@ from backuplock.breaking.audit_file import open_to_read, open_to_write, told_of,
 from backuplock.breaking.errors import AuditError
 from backuplock.text import printable
 
-Act = Literal["break", "undo", "purge", "verdict"]
+Act = Literal["break", "undo", "purge", "tidy", "verdict"]
 Phase = Literal["before", "after"]
 Fields = Mapping[str, Any]
 
@@ -112,11 +112,12 @@ class Audit:
             found.append(one)
         return tuple(found)
 
-    def open_acts(self, target: str) -> tuple[AuditEntry, ...]:
-        """The entries before breaks of a target of which no end is known: interrupted, or at work now."""
+    def open_acts(self, target: str = "") -> tuple[AuditEntry, ...]:
+        """The entries before breaks, of a target or of all, of which no end is known: interrupted, or at work
+        now."""
         begun: dict[str, AuditEntry] = {}
         for one in self._rows():
-            if one.get("target") != target:
+            if target and one.get("target") != target:
                 continue
             act, outcome = one.get("act"), one.get("outcome")
             if (act, one.get("phase")) == ("break", "before"):
@@ -124,6 +125,14 @@ class Audit:
             elif (act == "break" and outcome not in ("", "unknown")) or (act, outcome) == ("undo", "undone"):
                 begun.pop(one.get("id"), None)
         return tuple(begun.values())
+
+    def open_undos(self) -> frozenset[str]:
+        """The transactions of which an undo began and did not end."""
+        begun: set[str] = set()
+        for one in self._rows():
+            if one.get("act") == "undo":
+                (begun.add if one.get("phase") == "before" else begun.discard)(one.get("id"))
+        return frozenset(begun)
 
     def verify(self, head: str = "") -> Verified:
         """Check the whole chain.

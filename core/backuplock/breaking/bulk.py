@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from backuplock.breaking.again import check_dead
 from backuplock.breaking.errors import Because, Failed, Refused
 from backuplock.breaking.execute import Broken, execute
 from backuplock.breaking.plan import Order
@@ -67,6 +68,7 @@ def execute_all(
 
 def _one(writer: Writer, order: Order, reason: str) -> Outcome:
     try:
+        check_dead(writer, order.token)
         return execute(writer, order, reason=reason)
     except (Refused, Failed, StoreError) as error:
         return error

@@ -89,6 +89,8 @@ def _clocks(plan: Plan, snapshot: Snapshot, clock: Clock) -> Check:
 
 
 def _elsewhere(plan: Plan) -> Check:
-    if plan.elsewhere:
-        return Check("no sign of life elsewhere", False, "; ".join(plan.elsewhere))
-    return Check("no sign of life elsewhere", True, "none was seen")
+    name, signs = "no sign of life elsewhere", plan.signs
+    if signs.against:
+        seen = bool(signs.holder or signs.work)
+        return Check(name, False if seen else None, "; ".join(signs.against))
+    return Check(name, True, "; ".join(signs.explained) or "none was seen")

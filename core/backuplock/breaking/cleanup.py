@@ -13,11 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from backuplock import layout
+from backuplock.breaking.again import check_dead
 from backuplock.breaking.errors import Because, BreakError, Refused
 from backuplock.breaking.execute import execute
 from backuplock.breaking.plan import Order, make_plan
+from backuplock.breaking.quarantine import new_id
 from backuplock.breaking.token import Token, split_key, token_of_blob
-from backuplock.breaking.writer import Writer
+from backuplock.breaking.writer import Writer, place_of
 from backuplock.clock import SECOND, Span
 from backuplock.errors import Malformed, StoreError
 from backuplock.model import Leftover, LockFile, LockType, Snapshot, VolumeView
@@ -178,8 +180,9 @@ _GIVE_UP_AFTER = 3
 def _remove(writer: Writer, item: Item, reason: str) -> Done:
     try:
         if item.order is None:
-            return _remove_folder(writer, item)
+            return _remove_folder(writer, item, reason)
         order = item.order if item.order.token.digest else _with_version(writer, item, item.order)
+        check_dead(writer, order.token)
         broken = execute(writer, order, reason=reason or f"clean-up: {item.kind}")
     except Refused as refused:
         return Done(item, "refused", detail=refused.what)
@@ -202,14 +205,28 @@ def _with_version(writer: Writer, item: Item, order: Order) -> Order:
     return replace(order, token=token_of_blob(writer.store.url, item.key, blob))
 
 
-def _remove_folder(writer: Writer, item: Item) -> Done:
+def _remove_folder(writer: Writer, item: Item, reason: str) -> Done:
     """An empty folder goes by rmdir alone, which takes nothing with it; it needs no copy."""
     aside = aside_of(writer.store)
     assert aside is not None
+    entry = new_id(writer.clock.wall_ns())
+    fields = {
+        "target": writer.store.url,
+        "place": place_of(writer.store),
+        "key": item.key,
+        "user": writer.who.user,
+        "host": writer.who.host,
+        "tool": writer.who.tool,
+        "reason": printable(reason, limit=500),
+    }
+    writer.audit.append("tidy", "before", entry, writer.clock.wall_ns(), fields)
     aside.tidy(f"{item.key}/{_INSIDE}")
     folder = writer.store.list(item.key.rpartition("/")[0])
     gone = layout.LOCKS not in folder.folders
-    return Done(item, "removed") if gone else Done(item, "refused", detail="it is not empty any more")
+    done = Done(item, "removed", entry) if gone else Done(item, "refused", entry, "it is not empty any more")
+    ended = {"target": writer.store.url, "key": item.key, "outcome": done.outcome, "detail": done.detail}
+    writer.audit.append("tidy", "after", entry, writer.clock.wall_ns(), ended)
+    return done
 
 
 _INSIDE = "nothing"

@@ -17,7 +17,7 @@ from backuplock.breaking.quarantine import Kept
 from backuplock.breaking.removal import Removal, remove
 from backuplock.breaking.seen import current
 from backuplock.breaking.token import Token, digest_of
-from backuplock.breaking.writer import Step, Writer
+from backuplock.breaking.writer import Step, Writer, place_of
 from backuplock.clock import Span
 from backuplock.errors import BackupLockError, StoreError
 from backuplock.rules import expired
@@ -110,6 +110,7 @@ def _write_before(writer: Writer, kept: Kept, blob: Blob, order: Order, *, allow
     token = kept.token
     fields = {
         "target": token.target,
+        "place": place_of(writer.store),
         "key": token.key,
         "modified_ns": token.modified_ns,
         "etag": printable(token.etag, limit=200),
@@ -134,19 +135,19 @@ def carry_out(writer: Writer, kept: Kept) -> Broken:
     try:
         quarantine.keep(writer.store, kept)
     except BackupLockError as error:
-        withdraw(writer, kept.id)
+        withdraw(writer, kept)
         why = f"no copy of {kept.token.shown} could be kept, so it was not broken: {error.what}"
         raise _failure(writer, kept, why, error) from error
     writer.told(Step.COPIED)
     try:
         removal = remove(writer, kept)
     except Refused as refused:
-        withdraw(writer, kept.id)
+        withdraw(writer, kept)
         _record_end(writer, kept, "refused", refused.what)
         raise
     except Failed as failed:
         if failed.settled:
-            withdraw(writer, kept.id)
+            withdraw(writer, kept)
         _record_end(writer, kept, "failed" if failed.settled else "unknown", failed.what)
         raise
     writer.told(Step.VERIFIED)
@@ -155,7 +156,7 @@ def carry_out(writer: Writer, kept: Kept) -> Broken:
 
 def conclude(writer: Writer, kept: Kept, removal: Removal, outcome: str = "broken") -> Broken:
     """Say that it is done, in the store and in the audit trail."""
-    notes = list(removal.notes)
+    notes = [*removal.notes, *_kept_still(writer, kept)]
     try:
         quarantine.mark(writer.store, kept.id, "done")
     except StoreError as error:
@@ -171,16 +172,35 @@ def conclude(writer: Writer, kept: Kept, removal: Removal, outcome: str = "broke
     return Broken(kept.id, kept.token, removal.removed_mono_ns, removal.window_ns, removal.back, tuple(notes))
 
 
-def withdraw(writer: Writer, entry: str) -> None:
-    """Remove the copy of a lock that was not broken. Where that is denied, a mark says that it is over; where
-    that fails as well, the audit trail still says so."""
+def _kept_still(writer: Writer, kept: Kept) -> list[str]:
+    """The copy must be there when the lock is not: somebody elsewhere may have taken the act for dead."""
     try:
-        quarantine.drop(writer.store, entry)
+        if writer.store.read(quarantine.description(kept.id), cap=quarantine.CAP) is None:
+            quarantine.keep(writer.store, kept)
+            return ["somebody had removed its copy meanwhile, which was written again"]
+    except StoreError as error:
+        return [f"whether its copy is there could not be seen: {error.what}"]
+    return []
+
+
+def withdraw(writer: Writer, kept: Kept) -> None:
+    """Remove the copy of a lock that was not broken; never the last there is of one that is gone. Where that
+    is denied, a mark says that it is over; where that fails as well, the audit trail still says so."""
+    try:
+        if not _is_needed(writer, kept):
+            quarantine.drop(writer.store, kept.id)
     except StoreError:
         try:
-            quarantine.mark(writer.store, entry, "undone")
+            quarantine.mark(writer.store, kept.id, "undone")
         except StoreError:
             pass
+
+
+def _is_needed(writer: Writer, kept: Kept) -> bool:
+    there = next((one for one in quarantine.listed(writer.store) if one.id == kept.id), None)
+    if there is None:
+        return False
+    return "done" in there.marks or (there.file and writer.store.read(kept.key) is None)
 
 
 def record(writer: Writer, kept: Kept, outcome: str, detail: str, *, window_ns: int | None = None) -> None:

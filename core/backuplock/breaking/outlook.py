@@ -10,6 +10,7 @@ from backuplock.rules import Standing, Timing
 
 if TYPE_CHECKING:
     from backuplock.breaking.plan import Outlook
+    from backuplock.breaking.signs import Signs
 
 RETENTION_DAYS = 30
 """For how long copies of broken locks are kept."""
@@ -27,10 +28,10 @@ def consequences(
     standing: Standing,
     now: Span,
     timing: Timing,
-    elsewhere: tuple[str, ...],
+    signs: Signs,
 ) -> tuple[str, ...]:
     """What would follow, the weightiest first."""
-    told = [f"its holder seems alive: {sign}" for sign in elsewhere]
+    told = [*signs.consequences]
     told += _MEANING[outlook.value](lock, now, timing)
     if waiting := standing.rivals.blocks.count:
         told.append(f"{waiting} waiting {'lock' if waiting == 1 else 'locks'} may be granted at once")

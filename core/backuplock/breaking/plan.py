@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from backuplock.breaking import outlook
 from backuplock.breaking.errors import Because, Refused
 from backuplock.breaking.promises import Window, promises
+from backuplock.breaking.signs import Signs, signs_of
 from backuplock.breaking.token import Token, token_of
 from backuplock.clock import Span
 from backuplock.evidence import Surroundings
@@ -67,7 +68,7 @@ class Plan:
         lock: the same as the Snapshot had it.
         dead: it may be broken without `allow_live`: its lease ended, by every witness, and nothing shows
             that its holder lives elsewhere.
-        elsewhere: signs that its holder lives, or that somebody works in the volume; each a clause.
+        signs: that its holder lives all the same, or that somebody works in the volume.
         stops: operations that cannot start now because of it. waiting: keys of locks that it keeps waiting.
         consequences: what would follow, sentences, the weightiest first.
         guarantees: what the store gives for it.
@@ -81,7 +82,7 @@ class Plan:
     life: Liveness
     outlook: Outlook
     dead: bool
-    elsewhere: tuple[str, ...]
+    signs: Signs
     stops: frozenset[Operation]
     waiting: tuple[str, ...]
     consequences: tuple[str, ...]
@@ -92,8 +93,14 @@ class Plan:
     @property
     def order(self) -> Order:
         """What is to be executed."""
-        evidence = (*self.life.reasons, *(f"but {sign}" for sign in self.elsewhere))
+        against = (f"but {sign}" for sign in self.signs.against)
+        evidence = (*self.life.reasons, *against, *self.signs.explained)
         return Order(self.token, self.dead, self.life.life.value, evidence, self.had_volume, self.unfit)
+
+    @property
+    def elsewhere(self) -> tuple[str, ...]:
+        """What speaks against breaking it although its lease ended, clauses."""
+        return self.signs.against
 
     @property
     def to_type(self) -> str:
@@ -133,9 +140,10 @@ def make_plan(
     locks = view.locks
     standing = judge(locks, now, timing)[key]
     life = _life(snapshot, lock, tracks, timing)
-    elsewhere = _elsewhere(snapshot, lock, locks, tracks, around, now, timing)
+    signs = signs_of(
+        snapshot, lock, locks, around, now, timing, lambda one: _life(snapshot, one, tracks, timing).life
+    )
     finished = _finished(lock, life, now, snapshot.taken_wall_ns, timing)
-    dead = finished and not elsewhere
     seen = outlook_of(lock, standing, state(lock, now, timing), finished=finished)
     own = lock.record is not None and lock.record.owner is not None
     return Plan(
@@ -144,11 +152,11 @@ def make_plan(
         state=state(lock, now, timing),
         life=life,
         outlook=seen,
-        dead=dead,
-        elsewhere=elsewhere,
+        dead=finished and not signs.against,
+        signs=signs,
         stops=standing.stops,
         waiting=standing.blocks,
-        consequences=outlook.consequences(seen, lock, standing, now, timing, elsewhere),
+        consequences=outlook.consequences(seen, lock, standing, now, timing, signs),
         guarantees=promises(
             store.capabilities, renames=aside_of(store) is not None, changes=own, window=window
         ),
@@ -185,39 +193,6 @@ def _finished(lock: LockFile, life: Liveness, now: Span, local_now_ns: int, timi
         by_local = local_now_ns - lock.modified_ns > timing.duration_ns
         return by_local and expired(lock.modified_ns, now, timing) is True
     return life.life is Life.STALE
-
-
-def _elsewhere(
-    snapshot: Snapshot,
-    lock: LockFile,
-    beside: tuple[LockFile, ...],
-    tracks: Mapping[str, Track],
-    around: Surroundings | None,
-    now: Span,
-    timing: Timing,
-) -> tuple[str, ...]:
-    found: list[str] = []
-    owner = lock.record.owner if lock.record is not None else None
-    if owner is not None and owner.host and owner.pid:
-        for other in snapshot.locks:
-            same = other.record.owner if other.key != lock.key and other.record is not None else None
-            if same is None or (same.host, same.pid) != (owner.host, owner.pid):
-                continue
-            if _life(snapshot, other, tracks, timing).life in (Life.LIVE, Life.LATE):
-                ago = max(0, now.middle - (other.modified_ns or 0)) // 1_000_000_000
-                who = f"{printable(owner.host, limit=80)}, process {owner.pid},"
-                found.append(f"{who} refreshed {printable(other.stem, limit=80)} {ago} s ago")
-                break
-    newest = around.newest_ns if around is not None else None
-    alone = all(other.key == lock.key or _is_over(other, now, timing) for other in beside)
-    if newest is not None and alone and expired(newest, now, timing) is False:
-        ago = max(0, now.middle - newest) // 1_000_000_000
-        found.append(f"backups of the volume were written {ago} s ago, and no other lock stands for that")
-    return tuple(found)
-
-
-def _is_over(lock: LockFile, now: Span, timing: Timing) -> bool:
-    return lock.modified_ns is not None and expired(lock.modified_ns, now, timing) is True
 
 
 def _unfit(lock: LockFile) -> str:

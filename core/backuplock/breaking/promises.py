@@ -22,6 +22,11 @@ class Window:
     longest_ns: int
 
 
+_VERSIONS = (
+    "the bucket keeps versions: all clients see the lock gone, and its versions stay behind a delete marker"
+)
+
+
 def window_of(entries: Iterable[AuditEntry], target: str) -> Window | None:
     """What the audit trail has measured on a target; None if nothing."""
     found = [
@@ -43,6 +48,7 @@ def promises(
             shows a renewal.
         window: what was measured here.
     """
+    stays = (Guarantee("nothing of it stays behind", False, _VERSIONS),)
     return (
         _refreshed(found, renames=renames, changes=changes, window=window),
         Guarantee("a copy is kept", True, "it is written and read back before anything is removed"),
@@ -51,6 +57,7 @@ def promises(
             True,
             "a lock that is refreshed after its break is back within 60 s, and watched for during 75 s",
         ),
+        *(stays if found.keeps_versions == "yes" else ()),
     )
 
 

@@ -35,7 +35,8 @@ from backuplock.text import printable
 
 FOLDER = f"{ROOT}/.locktop/quarantine"
 RETENTION_NS = RETENTION_DAYS * 86_400 * SECOND
-_CAP = 4 * BODY_CAP
+CAP = 4 * BODY_CAP
+"""Bytes of a description at most."""
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}")
 _FORMAT = 1
 
@@ -78,6 +79,8 @@ class Listed:
     described: bool
     file: bool
     marks: frozenset[str]
+    age_ns: int | None = None
+    """Since its description was written, on the store's clock; None where that is not known."""
 
     @property
     def open(self) -> bool:
@@ -114,6 +117,11 @@ def file_of(entry: str) -> str:
     return f"{FOLDER}/{check_id(entry)}.file"
 
 
+def taken_of(entry: str) -> str:
+    """Where a lock that was put back goes for the moment in which it is taken away again."""
+    return f"{FOLDER}/{check_id(entry)}.taken"
+
+
 def keep(store: Store, kept: Kept) -> None:
     """Write the description, and read it back.
 
@@ -123,7 +131,7 @@ def keep(store: Store, kept: Kept) -> None:
     body = _encode(kept)
     key = description(kept.id)
     store.put(key, body)
-    found = store.read(key, cap=_CAP)
+    found = store.read(key, cap=CAP)
     if found is None or found.body != body:
         raise Conflict(
             f"{store.url}: the copy in the quarantine is not what was written", advice="look at the store"
@@ -137,7 +145,7 @@ def mark(store: Store, entry: str, what: Mark) -> None:
 
 def drop(store: Store, entry: str) -> None:
     """Remove all of a transaction; its marks last, without which it would look interrupted."""
-    for end in ("file", "json", "undone", "done"):
+    for end in ("taken", "file", "json", "undone", "done"):
         store.delete(f"{FOLDER}/{check_id(entry)}.{end}")
 
 
@@ -157,18 +165,22 @@ def read(store: Store, entry: str) -> Kept | None:
         Malformed: it is no description of ours.
         StoreError: it could not be read.
     """
-    blob = store.read(description(entry), cap=_CAP)
+    blob = store.read(description(entry), cap=CAP)
     return None if blob is None else _decode(entry, store.url, blob.body)
 
 
 def _grouped(listing: Listing) -> tuple[Listed, ...]:
     ends: dict[str, set[str]] = {}
+    ages: dict[str, int] = {}
+    seen = listing.observed
     for entry in listing.entries:
         stem, _, end = entry.name.partition(".")
         if _ID.fullmatch(stem) and end in ("json", "file", "done", "undone"):
             ends.setdefault(stem, set()).add(end)
+            if end == "json" and seen is not None and entry.modified_ns is not None:
+                ages[stem] = seen.store_ns - entry.modified_ns
     return tuple(
-        Listed(stem, "json" in found, "file" in found, frozenset(found & {"done", "undone"}))
+        Listed(stem, "json" in found, "file" in found, frozenset(found & {"done", "undone"}), ages.get(stem))
         for stem, found in sorted(ends.items())
     )
 

@@ -6,9 +6,12 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from backuplock.breaking import quarantine
+from backuplock.breaking.again import check_dead
 from backuplock.breaking.audit import Audit, AuditEntry
 from backuplock.breaking.errors import Because, Refused
 from backuplock.breaking.execute import Broken, carry_out, conclude, record, withdraw
@@ -16,7 +19,7 @@ from backuplock.breaking.quarantine import Kept, Listed
 from backuplock.breaking.removal import Removal, moved_differs, restore
 from backuplock.breaking.token import Token, difference, digest_of
 from backuplock.breaking.undo import Undone, put_back
-from backuplock.breaking.writer import Writer
+from backuplock.breaking.writer import Writer, place_of
 from backuplock.clock import SECOND
 from backuplock.errors import Malformed, StoreError
 from backuplock.stores.base import Blob, Store, aside_of
@@ -38,16 +41,19 @@ class Stage(enum.StrEnum):
     """It was written since: its holder lives."""
     GONE = "gone"
     """It went without us: nothing of it was copied yet."""
+    UNDOING = "undoing"
+    """Putting it back began and did not end."""
     UNKNOWN = "unknown"
     """It could not be looked at."""
 
 
 _WORDS = {
-    Stage.UNTOUCHED: "the lock is as it was; finishing removes it now, undoing leaves it",
+    Stage.UNTOUCHED: "the lock is as it was; finishing removes it if it is dead still, undoing leaves it",
     Stage.REMOVED: "the lock is gone and its copy is kept; finishing leaves it so, undoing puts it back",
     Stage.SWEPT: "the lock had been refreshed when it was moved; either way it goes back to its place",
     Stage.BACK: "the lock was written since, its holder lives; either way it stays",
     Stage.GONE: "the lock is gone, and not through this; either way there is nothing left to do",
+    Stage.UNDOING: "putting the lock back did not come to its end; undoing once more ends that",
     Stage.UNKNOWN: "the store does not say where the lock is; look again",
 }
 
@@ -79,7 +85,7 @@ class Unfinished:
     @property
     def can_finish(self) -> bool:
         """Whether `finish` makes sense now. What another machine only meant to do is not done here."""
-        if self.running or self.kept is None or self.stage is Stage.UNKNOWN:
+        if self.running or self.kept is None or self.stage in (Stage.UNKNOWN, Stage.UNDOING):
             return False
         return self.ours or self.stage is not Stage.UNTOUCHED
 
@@ -99,23 +105,55 @@ def unfinished(store: Store, audit: Audit | None, wall_ns: int) -> tuple[Unfinis
     Raises:
         StoreError: the quarantine could not be listed.
     """
+    return _unfinished(store, audit, wall_ns)
+
+
+def _unfinished(store: Store, audit: Audit | None, wall_ns: int, mine: str = "") -> tuple[Unfinished, ...]:
+    """`unfinished`, for whoever works on the transaction `mine` already."""
     listing = {one.id: one for one in quarantine.listed(store)}
-    begun = {one.get("id"): one for one in (audit.open_acts(store.url) if audit is not None else ())}
-    over = _over(audit, [one.id for one in listing.values() if one.open and one.id not in begun])
-    ids = {*begun, *(one.id for one in listing.values() if one.open and one.described and one.id not in over)}
-    found = [_one(store, audit, entry, listing.get(entry), begun.get(entry)) for entry in sorted(ids)]
-    return tuple(one for one in found if one.ours or _is_old(one, wall_ns))
+    trail = _trail(audit)
+    # The same store may have been named otherwise, and another one may have the same name.
+    begun = {id_: one for id_, one in trail.open.items() if id_ in listing or _is_here(store, one)}
+    foreign = {one.id for one in listing.values() if one.open and one.described and one.id not in trail.known}
+    found = [
+        _one(store, audit, entry, listing.get(entry), begun.get(entry), mine=mine)
+        for entry in sorted({*begun, *foreign})
+    ]
+    found += [
+        _undoing(store, audit, listing[entry], mine=mine)
+        for entry in sorted(trail.undoing - begun.keys())
+        if entry in listing and listing[entry].described
+    ]
+    ours = [one for one in found if one.ours or _is_old(one, listing.get(one.id), wall_ns)]
+    return tuple(sorted(ours, key=lambda one: one.id))
 
 
-def _over(audit: Audit | None, ids: list[str]) -> set[str]:
-    if audit is None or not ids:
-        return set()
-    known = {one.get("id") for one in audit.entries()}
-    return known & set(ids)
+@dataclass(frozen=True, slots=True)
+class _Trail:
+    """What the audit trail tells: breaks without an end, all breaks, undos without an end."""
+
+    open: dict[str, AuditEntry]
+    known: frozenset[str]
+    undoing: frozenset[str]
 
 
-def _is_old(one: Unfinished, wall_ns: int) -> bool:
-    return one.kept is None or wall_ns - one.kept.broken_wall_ns > FOREIGN_NS
+def _trail(audit: Audit | None) -> _Trail:
+    if audit is None:
+        return _Trail({}, frozenset(), frozenset())
+    known = frozenset(one.get("id") for one in audit.entries())
+    return _Trail({one.get("id"): one for one in audit.open_acts()}, known, audit.open_undos())
+
+
+def _is_here(store: Store, begun: AuditEntry) -> bool:
+    place = begun.get("place")
+    return begun.get("target") == store.url and place in ("", place_of(store))
+
+
+def _is_old(one: Unfinished, there: Listed | None, wall_ns: int) -> bool:
+    if one.kept is None:
+        return True
+    age = there.age_ns if there is not None else None
+    return (wall_ns - one.kept.broken_wall_ns if age is None else age) > FOREIGN_NS
 
 
 def find(writer: Writer, entry: str) -> Unfinished:
@@ -124,26 +162,56 @@ def find(writer: Writer, entry: str) -> Unfinished:
     Raises:
         Refused: it is over, or there is none.
     """
+    return _find(writer, entry)
+
+
+def _find(writer: Writer, entry: str, mine: str = "") -> Unfinished:
     quarantine.check_id(entry)
-    for one in unfinished(writer.store, writer.audit, writer.clock.wall_ns()):
+    for one in _unfinished(writer.store, writer.audit, writer.clock.wall_ns(), mine):
         if one.id == entry:
             return one
     raise Refused(f"{entry} is over, or is no transaction on this store", because=Because.NOT_NOW)
 
 
-def finish(writer: Writer, entry: str) -> Broken | None:
+@contextmanager
+def _taken_up(writer: Writer, entry: str, verb: str) -> Iterator[tuple[Unfinished, Kept]]:
+    """Work on a transaction, alone, by what is there then.
+
+    Raises:
+        Refused: there is nothing to do, or somebody else does it.
+    """
+
+    def check(one: Unfinished, able: bool) -> Kept:
+        if not able or one.kept is None:
+            raise Refused(f"{entry} cannot be {verb}: {one.words}", because=Because.NOT_NOW)
+        return one.kept
+
+    def able(one: Unfinished) -> bool:
+        return one.can_finish if verb == "finished" else one.can_undo
+
+    first = _find(writer, entry)
+    check(first, able(first))
+    with writer.audit.at_work(entry):
+        # What was seen before nobody else could work on it may have been done by somebody meanwhile.
+        one = _find(writer, entry, mine=entry)
+        yield one, check(one, able(one))
+
+
+def finish(writer: Writer, entry: str, *, allow_live: bool = False) -> Broken | None:
     """Bring a transaction to its end as it was meant, if the lock still is what it was.
+
+    Args:
+        allow_live: also if nothing shows that its holder is dead.
 
     Returns: the broken lock; None if it was not broken: it was refreshed, or went by itself.
 
     Raises: as `execute`; Refused also if it cannot be finished.
     """
-    one = find(writer, entry)
-    kept = one.kept
-    if not one.can_finish or kept is None:
-        raise Refused(f"{entry} cannot be finished: {one.words}", because=Because.NOT_NOW)
-    with writer.audit.at_work(entry):
+    with _taken_up(writer, entry, "finished") as (one, kept):
         if one.stage is Stage.UNTOUCHED:
+            if not allow_live:
+                # What somebody insisted on then, a full name typed, whoever takes it up now does not.
+                check_dead(writer, kept.token)
             return carry_out(writer, kept)
         if one.stage is Stage.REMOVED:
             return _conclude(writer, kept, back=False)
@@ -157,17 +225,15 @@ def take_back(writer: Writer, entry: str, *, reason: str = "") -> Undone | None:
 
     Raises: as `undo`; Refused also if it cannot be undone.
     """
-    one = find(writer, entry)
-    kept = one.kept
-    if not one.can_undo or kept is None:
-        raise Refused(f"{entry} cannot be undone: {one.words}", because=Because.NOT_NOW)
-    with writer.audit.at_work(entry):
+    with _taken_up(writer, entry, "undone") as (one, kept):
+        if one.stage is Stage.UNDOING:
+            return put_back(writer, kept, reason=reason, without_volume=False)
         if one.stage is Stage.REMOVED:
             undone = put_back(writer, kept, reason=reason, without_volume=False)
             record(writer, kept, "undone", "interrupted, and put back")
             return undone
         if one.stage is Stage.UNTOUCHED:
-            withdraw(writer, entry)
+            withdraw(writer, kept)
             record(writer, kept, "abandoned", "interrupted before anything was removed")
             return None
         _leave(writer, one, kept)
@@ -196,7 +262,7 @@ def _leave(writer: Writer, one: Unfinished, kept: Kept) -> Broken | None:
         restore(writer, kept, aside)
     if one.stage is Stage.BACK:
         return _conclude(writer, kept, back=True)
-    withdraw(writer, one.id)
+    withdraw(writer, kept)
     outcome = "gone" if one.stage is Stage.GONE else "refused"
     record(writer, kept, outcome, f"interrupted: {_WORDS[one.stage]}")
     return None
@@ -205,10 +271,29 @@ def _leave(writer: Writer, one: Unfinished, kept: Kept) -> Broken | None:
 # -- what there is
 
 
+def _undoing(store: Store, audit: Audit | None, there: Listed, *, mine: str) -> Unfinished:
+    try:
+        kept, why = quarantine.read(store, there.id), ""
+    except (StoreError, Malformed) as error:
+        kept, why = None, str(error)
+    stage = Stage.UNDOING if kept is not None else Stage.UNKNOWN
+    return Unfinished(there.id, stage, kept, True, _is_running(audit, there.id, mine), why)
+
+
+def _is_running(audit: Audit | None, entry: str, mine: str) -> bool:
+    return audit is not None and entry != mine and audit.is_at_work(entry)
+
+
 def _one(
-    store: Store, audit: Audit | None, entry: str, there: Listed | None, begun: AuditEntry | None
+    store: Store,
+    audit: Audit | None,
+    entry: str,
+    there: Listed | None,
+    begun: AuditEntry | None,
+    *,
+    mine: str,
 ) -> Unfinished:
-    running = audit is not None and audit.is_at_work(entry)
+    running = _is_running(audit, entry, mine)
     kept: Kept | None = None
     why = ""
     try:

@@ -37,8 +37,9 @@ def remove(writer: Writer, kept: Kept) -> Removal:
         Failed: the store did not do its part.
     """
     aside = aside_of(writer.store)
-    began = writer.clock.mono_ns()
     try:
+        _check_copy(writer, kept)
+        began = writer.clock.mono_ns()
         current(writer, kept.token)
     except StoreError as error:
         what = f"{kept.token.shown} was not broken: {error.what}"
@@ -47,6 +48,16 @@ def remove(writer: Writer, kept: Kept) -> Removal:
     if aside is not None:
         return _rename(writer, kept, aside)
     return _delete(writer, kept, began)
+
+
+def _check_copy(writer: Writer, kept: Kept) -> None:
+    """A process that was stopped for long may find that somebody elsewhere took its act for dead."""
+    if writer.store.read(quarantine.description(kept.id), cap=quarantine.CAP) is None:
+        raise Refused(
+            f"{kept.token.shown} is not broken, somebody else has taken this break back meanwhile",
+            because=Because.CHANGED,
+            advice="look again",
+        )
 
 
 # -- where there is no rename

@@ -6,22 +6,22 @@ own in the folder: those are looked for before and, as they may have come betwee
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from backuplock import layout
 from backuplock.breaking import quarantine
+from backuplock.breaking.audit import Audit
 from backuplock.breaking.errors import Because, Failed, Refused
 from backuplock.breaking.quarantine import Kept
-from backuplock.breaking.token import difference, token_of_blob
+from backuplock.breaking.token import Token, difference, digest_of, token_of_blob
+from backuplock.breaking.way import check_way, in_the_way, look_at, rivals, unread
 from backuplock.breaking.writer import Writer
 from backuplock.clock import SECOND
-from backuplock.errors import Conflict, Malformed, StoreError
-from backuplock.model import LockFile, Snapshot
-from backuplock.rules import conflicts, contender, expired
-from backuplock.stores.base import aside_of
-from backuplock.survey import look
+from backuplock.errors import Conflict, StoreError
+from backuplock.model import LockFile
+from backuplock.stores.base import Aside, Blob, Version, aside_of
 from backuplock.text import printable
-from backuplock.wire import decode
 
 SETTLE_NS = 10 * SECOND
 """For how long a rival that asks is waited for; its own window between writing and looking is 2 s."""
@@ -63,11 +63,9 @@ def undo(writer: Writer, entry: str, *, reason: str = "", without_volume: bool =
 
 def put_back(writer: Writer, kept: Kept, *, reason: str, without_volume: bool) -> Undone:
     """`undo`, for whoever has the copy and works on its transaction."""
-    if _was_put_back(writer, kept):
-        _mark(writer, kept)
-        _after(writer, kept, "undone", "it was interrupted after the write")
-        return Undone(kept.id, kept.key, writer.timing.duration_ns / SECOND)
-    _check_way(writer, kept, without_volume=without_volume)
+    if was_interrupted(writer.audit, kept.id) and (done := _resume(writer, kept)) is not None:
+        return done
+    check_way(writer.store, kept, clock=writer.clock, timing=writer.timing, without_volume=without_volume)
     target = kept.token.target
     fields = {
         "target": target,
@@ -78,18 +76,25 @@ def put_back(writer: Writer, kept: Kept, *, reason: str, without_volume: bool) -
         "reason": printable(reason, limit=500),
     }
     writer.audit.append("undo", "before", kept.id, writer.clock.wall_ns(), fields)
-    try:
-        _create(writer, kept)
-        _settle(writer, kept)
+    with _told(writer, kept):
+        ours = _create(writer, kept)
+        _settle(writer, kept, ours)
         _mark(writer, kept)
+    _after(writer, kept, "undone", "")
+    return Undone(kept.id, kept.key, writer.timing.duration_ns / SECOND)
+
+
+@contextmanager
+def _told(writer: Writer, kept: Kept) -> Iterator[None]:
+    """An undo that is refused or fails is told of in the trail."""
+    try:
+        yield
     except Refused as refused:
         _after(writer, kept, "refused", refused.what)
         raise
     except Failed as failed:
         _after(writer, kept, "failed", failed.what)
         raise
-    _after(writer, kept, "undone", "")
-    return Undone(kept.id, kept.key, writer.timing.duration_ns / SECOND)
 
 
 def _after(writer: Writer, kept: Kept, outcome: str, detail: str) -> None:
@@ -102,105 +107,58 @@ def _after(writer: Writer, kept: Kept, outcome: str, detail: str) -> None:
     writer.audit.append("undo", "after", kept.id, writer.clock.wall_ns(), fields)
 
 
-def _was_put_back(writer: Writer, kept: Kept) -> bool:
-    """Whether an earlier undo wrote the lock and was killed before it could say so."""
-    acts = [one for one in writer.audit.entries(entry=kept.id) if one.get("act") == "undo"]
-    if not acts or acts[-1].get("phase") != "before":
-        return False
+def was_interrupted(audit: Audit, entry: str) -> bool:
+    """Whether the last undo of a transaction began and did not end."""
+    acts = [one for one in audit.entries(entry=entry) if one.get("act") == "undo"]
+    return bool(acts) and acts[-1].get("phase") == "before"
+
+
+def _resume(writer: Writer, kept: Kept) -> Undone | None:
+    """End an undo that was killed after it wrote the lock; None if it had not come so far, or if what it
+    wrote has run out since and was taken away."""
     try:
         found = writer.store.read(kept.key)
     except StoreError as error:
-        raise _unread(kept, error.what) from error
-    return found is not None and found.body == kept.body
+        raise unread(kept, error.what) from error
+    if found is None or found.body != kept.body:
+        return None
+    seen = look_at(writer.store, kept, writer.clock)
+    left = found.modified_ns + writer.timing.duration_ns - seen.clock.at(seen.ended_mono_ns).hi
+    if left <= 0:
+        _take_away(writer, kept, token_of_blob(kept.token.target, kept.key, found))
+        return None
+    with _told(writer, kept):
+        # Whether that write was the undo's own or its holder's cannot be told any more: it stays.
+        _settle(writer, kept, None)
+        _mark(writer, kept)
+    _after(writer, kept, "undone", "it was interrupted after the write")
+    return Undone(kept.id, kept.key, left / SECOND)
 
 
-def _check_way(writer: Writer, kept: Kept, *, without_volume: bool) -> None:
-    seen = _look(writer, kept)
-    if kept.key in seen.by_key:
-        raise Refused(
-            f"{kept.token.shown} is there already, so its holder lives",
-            because=Because.CONFLICT,
-            advice="there is nothing to put back",
-        )
-    if kept.had_volume and not without_volume and not _has_volume(writer, kept):
-        raise Refused(
-            f"the volume of {kept.token.shown} is gone, its lock alone would make a ghost of it",
-            because=Because.NO_VOLUME,
-        )
-    if rivals := _rivals(writer, kept, seen):
-        raise _in_the_way(kept, rivals)
-
-
-def _look(writer: Writer, kept: Kept) -> Snapshot:
-    """The volume as it is now.
-
-    Raises:
-        Failed: it could not be read, and what could not be read may be a rival.
-    """
-    try:
-        found = look(writer.store, kept.token.volume, clock=writer.clock)
-    except (StoreError, Malformed) as error:
-        raise _unread(kept, error.what) from error
-    for view in found.volumes:
-        if view.problem:
-            raise _unread(kept, view.problem)
-    return found
-
-
-def _unread(kept: Kept, why: str) -> Failed:
-    what = f"{kept.token.shown} is not put back, its volume could not be read: {why}"
-    return Failed(what, settled=True, entry=kept.id)
-
-
-def _has_volume(writer: Writer, kept: Kept) -> bool:
-    volume = kept.token.volume
-    if volume == layout.BACKING_IMAGE:
-        return True
-    folder = kept.key.rsplit("/", 2)[0]
-    try:
-        found = writer.store.list(folder)
-    except StoreError as error:
-        raise _unread(kept, error.what) from error
-    return bool(found.entries) or any(name != layout.LOCKS for name in found.folders)
-
-
-def _rivals(writer: Writer, kept: Kept, seen: Snapshot) -> list[LockFile]:
-    """Locks that count and exclude the one that goes back; what cannot be read may be one of them."""
-    try:
-        type_ = decode(kept.body).type
-    except Malformed:
-        return []  # Nobody heeds what nobody can read.
-    now = seen.clock.at(seen.began_mono_ns)
-    found: list[LockFile] = []
-    for lock in seen.locks:
-        over = lock.modified_ns is not None and expired(lock.modified_ns, now, writer.timing) is True
-        other = contender(lock)
-        if lock.key != kept.key and not over and (other is None or conflicts(other.type, type_)):
-            found.append(lock)
-    return found
-
-
-def _in_the_way(kept: Kept, rivals: list[LockFile]) -> Refused:
-    first = printable(rivals[0].file_name, limit=120)
-    more = f" and {len(rivals) - 1} more" if len(rivals) > 1 else ""
+def _stands(kept: Kept, found: tuple[LockFile, ...], *, ours: bool) -> Refused:
+    first = printable(found[0].file_name, limit=120)
+    why = "its holder lives and refreshed it" if ours else "an undo or its holder wrote it"
     return Refused(
-        f"{kept.token.shown} is not put back, {first}{more} came meanwhile and excludes it",
+        f"{kept.token.shown} stands again beside {first}, which excludes it: {why}",
         because=Because.CONFLICT,
-        advice="wait until that one has gone",
+        advice="stop the process that holds it, not the file",
     )
 
 
-def _create(writer: Writer, kept: Kept) -> None:
-    """Write it, over nothing: atomically where the store can, else after a look."""
+def _create(writer: Writer, kept: Kept) -> Token | None:
+    """Write it, over nothing: atomically where the store can, else after a look.
+
+    Returns: the version that was made; None if the store does not let us know it from one written since.
+    """
     store, key = writer.store, kept.key
     aside = aside_of(store)
     try:
         if aside is not None:
-            aside.create(key, kept.body)
+            made = aside.create(key, kept.body)
         elif store.capabilities.conditional_put == "yes":
-            store.put(key, kept.body, if_absent=True)
+            made = store.put(key, kept.body, if_absent=True)
         elif store.read(key) is None:
-            store.put(key, kept.body)
+            made = store.put(key, kept.body)
         else:
             raise Conflict(f"{kept.token.shown} is there")
     except Conflict as error:
@@ -210,9 +168,28 @@ def _create(writer: Writer, kept: Kept) -> None:
     except StoreError as error:
         what = f"{kept.token.shown} was not put back: {error.what}"
         raise Failed(what, settled=False, entry=kept.id, advice=error.advice) from error
+    return _version(writer, kept, made)
 
 
-def _settle(writer: Writer, kept: Kept) -> None:
+def _version(writer: Writer, kept: Kept, made: Version) -> Token | None:
+    """What exactly we wrote. A holder's refresh has the same bytes and on S3 the same etag, so the time
+    counts; where the reply did not tell it, a read right after it does, unless that shows a later write."""
+    target, key, body = kept.token.target, kept.key, kept.body
+    if made.modified_ns is not None:
+        return Token(target, key, made.modified_ns, made.etag, len(body), digest_of(body))
+    try:
+        found = writer.store.read(key)
+    except StoreError:
+        return None
+    if found is None or found.body != body or found.etag != made.etag:
+        return None
+    seen = made.observed
+    if seen is not None and found.modified_ns > seen.store_ns + seen.grain_ns:
+        return None
+    return token_of_blob(target, key, found)
+
+
+def _settle(writer: Writer, kept: Kept, ours: Token | None) -> None:
     """Make sure that nobody of another type was granted the volume meanwhile; else take it away again.
 
     Who looked before our write has had its own file in the folder before that, and is seen now: it may be
@@ -221,32 +198,60 @@ def _settle(writer: Writer, kept: Kept) -> None:
     give_up = writer.clock.mono_ns() + SETTLE_NS
     while True:
         try:
-            rivals = _rivals(writer, kept, _look(writer, kept))
+            seen = look_at(writer.store, kept, writer.clock)
         except Failed as error:
-            _take_away(writer, kept)
+            _take_away(writer, kept, ours)
             raise error from None
-        if not rivals:
+        found = rivals(kept, seen, writer.timing)
+        if not found:
             return
-        holding = any(lock.record is None or lock.record.acquired for lock in rivals)
+        holding = any(lock.record is None or lock.record.acquired for lock in found)
         if holding or writer.clock.mono_ns() >= give_up:
-            _take_away(writer, kept)
-            raise _in_the_way(kept, rivals)
+            if not _take_away(writer, kept, ours):
+                raise _stands(kept, found, ours=ours is not None)
+            raise in_the_way(kept, found)
         writer.clock.sleep(_POLL_NS)
 
 
-def _take_away(writer: Writer, kept: Kept) -> None:
-    """Remove what was put back a moment ago, unless somebody has written it since."""
+def _take_away(writer: Writer, kept: Kept, ours: Token | None) -> bool:
+    """Remove what was put back a moment ago; false if it was written since: its holder lives, it stays."""
+    if ours is None:
+        return False
     try:
         found = writer.store.read(kept.key)
-        if found is None or found.body != kept.body:
-            return
-        token = token_of_blob(kept.token.target, kept.key, found)
-        again = writer.store.read(kept.key)
-        if again is not None and not difference(token, again):
-            writer.store.delete(kept.key)
+        if found is None or difference(ours, found):
+            return found is None
+        aside = aside_of(writer.store)
+        if aside is not None:
+            return _move_away(writer, kept, ours, aside)
+        return _delete(writer, kept, ours)
     except StoreError as error:
         what = f"{kept.token.shown} was put back beside a rival and could not be taken away: {error.what}"
         raise Failed(what, settled=False, entry=kept.id) from error
+
+
+def _delete(writer: Writer, kept: Kept, ours: Token) -> bool:
+    conditional = writer.store.capabilities.conditional_delete == "yes"
+    try:
+        writer.store.delete(kept.key, if_match=ours.etag if conditional else None)
+    except Conflict:
+        return False
+    return True
+
+
+def _move_away(writer: Writer, kept: Kept, ours: Token, aside: Aside) -> bool:
+    """Renamed first and looked at then, as when it was broken: a refresh in between is found, and goes
+    back."""
+    store, away = writer.store, quarantine.taken_of(kept.id)
+    if not aside.put_aside(kept.key, away):
+        return True
+    found: Blob | None = store.read(away)
+    if found is not None and difference(ours, found):
+        aside.put_back(away, kept.key)
+        return False
+    store.delete(away)
+    aside.tidy(kept.key)
+    return True
 
 
 def _mark(writer: Writer, kept: Kept) -> None:

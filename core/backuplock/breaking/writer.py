@@ -57,6 +57,12 @@ def who_here() -> Who:
     return Who(user, socket.gethostname())
 
 
+def place_of(store: Store) -> str:
+    """Where a store is beyond what its URL tells: an S3 URL names no server. "" where the URL tells all."""
+    place: str = getattr(store, "endpoint", "")
+    return place
+
+
 @dataclass(frozen=True, slots=True)
 class Writer:
     """The right to change a store, with what each change needs.

@@ -139,7 +139,7 @@ class Reader:
 
     def next_news(self, wall_ns: int) -> int | None:
         """When something happened next: the first event after an instant of the wall clock that is not a mere
-        renewal, or the first failed look; None if nothing did."""
+        renewal (`Event.routine`), or the first failed look; None if nothing did."""
         return self._news("min", ">", wall_ns)
 
     def previous_news(self, wall_ns: int) -> int | None:
@@ -150,7 +150,7 @@ class Reader:
         with self.asking() as ask:
             row = ask(
                 f"SELECT {which}(at) FROM (SELECT {which}(wall) AS at FROM event"
-                f" WHERE wall {side} ?1 AND kind <> ?2"
+                f" WHERE wall {side} ?1 AND NOT (kind = ?2 AND detail = '')"
                 f" UNION ALL SELECT {which}(began) FROM gap WHERE began {side} ?1)",
                 wall_ns,
                 EventKind.RENEWED.value,

@@ -36,6 +36,7 @@ class Capabilities:
         grain_ns: grain of modification times, nanoseconds.
         writable: the store was opened for writing.
         ranged: it lists keys from a point on (`Ranged`), in order; "no" as well once it was seen not to.
+        keeps_versions: what is removed or written over stays as an older version, behind a delete marker.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Capabilities:
     grain_ns: int
     writable: bool
     ranged: Known = "no"
+    keeps_versions: Known = "no"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from backuplock.stores.s3_config import Limits, S3Settings, make_client, read_se
 from backuplock.stores.s3_errors import RAISED, Call, Verb, failure, headers_of, is_missing_key
 from backuplock.stores.s3_fast import FastReads
 from backuplock.stores.s3_probe import Raw, probe
-from backuplock.stores.s3_replies import Reply, blob, etag_of, flat, page
+from backuplock.stores.s3_replies import Reply, blob, etag_of, flat, page, times_of
 from backuplock.stores.s3_replies import nanoseconds as instant
 from backuplock.stores.s3_traits import BucketTraits, read_traits
 from backuplock.text import printable
@@ -74,6 +74,7 @@ class S3Store:
             grain_ns=SECOND,
             writable=writable,
             ranged="unproven",
+            keeps_versions="unproven",
         )
         self._clock = clock or SystemClock()
         self._limits = limits or Limits()
@@ -104,6 +105,11 @@ class S3Store:
         """
         settings = read_settings(target, environ)
         return cls(settings, writable=writable, clock=clock, limits=limits, fast_reads=fast_reads)
+
+    @property
+    def endpoint(self) -> str:
+        """The server, as a URL."""
+        return self._endpoint
 
     def list(self, folder: str) -> Listing:
         prefix = self._key(folder) + "/" if folder else self._root
@@ -148,12 +154,22 @@ class S3Store:
     def distrust(self) -> None:
         self.capabilities = dataclasses.replace(self.capabilities, ranged="no")
 
+    def newest_below(self, folder: str, most: int) -> int | None:
+        """As `backuplock.evidence.Deep`; errors as `list`."""
+        params: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._key(folder) + "/", "MaxKeys": most}
+        times, _ = self._ask(
+            self._call("list", folder),
+            lambda: self._reads.list_objects_v2(**params),
+            lambda reply, _: times_of(reply),
+        )
+        return max(times or (), default=None)
+
     def read(self, key: str, *, cap: int = BODY_CAP) -> Blob | None:
         full = self._key(key)
         return self._ask(
             self._call("read", key),
             lambda: self._reads.get_object(Bucket=self._bucket, Key=full),
-            lambda reply, seen: blob(reply, seen, key, cap),
+            lambda reply, seen: self._heed_version(reply, blob(reply, seen, key, cap)),
             missing=True,
         )[0]
 
@@ -189,6 +205,12 @@ class S3Store:
     def bucket_traits(self) -> BucketTraits:
         """What the bucket does with what is removed or written over; never raises."""
         return read_traits(self._client, self._bucket)
+
+    def _heed_version(self, reply: Reply, found: Blob) -> Blob:
+        """An object with a version of its own shows, unasked, what a removal of it will leave behind."""
+        if reply.get("VersionId", "null") != "null" and self.capabilities.keeps_versions != "yes":
+            self.capabilities = dataclasses.replace(self.capabilities, keeps_versions="yes")
+        return found
 
     def close(self) -> None:
         self._client.close()

@@ -56,6 +56,12 @@ def flat(reply: Reply, prefix: str, cut: int) -> tuple[tuple[Entry, ...], bool]:
     return tuple(_entry(found["Key"][cut:], found) for found in contents), bool(reply.get("IsTruncated"))
 
 
+def times_of(reply: Reply) -> list[int]:
+    """When the objects of one page were written, as far as it says."""
+    _check_listing(reply)
+    return [nanoseconds(one["LastModified"]) for one in reply.get("Contents", ()) if "LastModified" in one]
+
+
 def _check_listing(reply: Reply) -> None:
     if "IsTruncated" not in reply and "Name" not in reply:
         # Any XML, a web page for one, decodes to "nothing there": that must not pass for a listing.
