@@ -31,14 +31,14 @@ _S3: dict[str, tuple[str, Known, Known]] = {
     "s3-rclone-https": ("rclone_https", "no", "no"),
     "s3-moto": ("moto", "yes", "yes"),
     "s3-ceph": ("ceph", "yes", "no"),
-    "s3-rclone-boto3": ("rclone_http", "no", "no"),
-    "s3-moto-boto3": ("moto", "yes", "yes"),
 }
+_READ = {**_S3, "s3-rclone-boto3": ("rclone_http", "no", "no")}
+"""Writes go through boto3 in any case."""
 
 
 def _server(request: pytest.FixtureRequest, param: str) -> tuple[S3Server, Known, Known]:
     """The server of a case, and what a probe must find. "-boto3": all its requests go through boto3."""
-    name, put, delete = _S3[param]
+    name, put, delete = _READ[param]
     server: S3Server = request.getfixturevalue(name)
     return dataclasses.replace(server, fast_reads=not param.endswith("-boto3")), put, delete
 
@@ -54,7 +54,7 @@ def store_case(request: pytest.FixtureRequest, tmp_path: Path, prefix: str) -> S
     return s3_case(server, prefix, put, delete)
 
 
-@pytest.fixture(params=["memory", "replay", "filesystem", *_S3])
+@pytest.fixture(params=["memory", "replay", "filesystem", *_READ])
 def reading(request: pytest.FixtureRequest, tmp_path: Path, prefix: str) -> Iterator[ReadingCase]:
     """A kind of store to read from, on a root that no other test uses."""
     if request.param == "replay":

@@ -84,7 +84,7 @@ def test_where_only_folders_may_be_listed_they_are(
 def test_a_second_sweep_of_unchanged_locks_reads_nothing(
     proxy: FaultProxy, rclone_http: S3Server, prefix: str
 ) -> None:
-    objects = {f"{BASE}/{n:02x}/00/v/blocks/{b:02}": b"" for n in range(64) for b in range(20)}
+    objects = {f"{BASE}/{n:02x}/00/v/blocks/{b:02}": b"" for n in range(64) for b in range(8)}
     objects |= {f"{BASE}/{n:02x}/00/v/locks/lock-1.lck": LOCK for n in range(64)}
     objects |= {f"{BASE}/{n:02x}/00/v/volume.cfg": b"{}" for n in range(64)}
     put_all(rclone_http.store(prefix), objects)

@@ -40,7 +40,7 @@ def settled(root: Path) -> None:
     SystemClock().sleep(SECOND // 50)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 @given(shapes(odd=False), st.booleans(), st.booleans())
 def test_it_finds_what_the_walk_by_folders_finds(objects: dict[str, bytes], old: bool, names: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -96,7 +96,7 @@ def change(root: Path, what: str, number: int) -> None:
         volume.mkdir()
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 @given(st.lists(CHANGES, min_size=1, max_size=4), st.booleans())
 def test_what_it_remembers_hides_no_change(rounds: list[list[tuple[str, int]]], settle: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -213,6 +213,8 @@ class S3Store:
         return found
 
     def close(self) -> None:
+        if isinstance(self._reads, FastReads):
+            self._reads.close()
         self._client.close()
         self._forget_ca()
 

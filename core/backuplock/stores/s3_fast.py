@@ -15,23 +15,20 @@ trusting for half a millisecond, and connections to be taught proxies and certif
 
 from __future__ import annotations
 
-import functools
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote_plus, urlsplit
+from urllib.parse import quote
 
 import botocore.parsers
 import urllib3
 from botocore import exceptions as boto
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.response import StreamingBody
-from botocore.utils import parse_timestamp
 from urllib3 import exceptions as raised
 from urllib3.util import Retry
+
+from backuplock.stores.s3_answers import is_error, listing, metadata, opened
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
@@ -46,7 +43,9 @@ _QUERY = {
     "MaxKeys": "max-keys",
     "ContinuationToken": "continuation-token",
 }
-_URL_ENCODED = ("Key", "Prefix")
+_SIGNED = frozenset({"x-amz-date", "x-amz-content-sha256", "x-amz-security-token"})
+"""What the signer itself adds of S3's own headers. Any other means more than a signature with these
+credentials: the session of a directory bucket, a plugin's wishes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ class FastReads:
             reply = self._send(route, "ListObjectsV2", f"{route.folder}?{query}")
             if reply is not None:
                 try:
-                    return _listing(reply.data) | _metadata(reply)
+                    return listing(reply.data) | metadata(reply)
                 except ElementTree.ParseError as error:
                     # boto3 takes it for a store that failed in the middle of its answer.
                     raise self._refusal("ListObjectsV2", reply) from error
@@ -109,8 +108,19 @@ class FastReads:
         if route is not None:
             reply = self._send(route, "GetObject", "/" + quote(params["Key"], safe="/~"))
             if reply is not None:
-                return _object(reply) | _metadata(reply)
+                try:
+                    return opened(reply) | metadata(reply)
+                except BaseException:
+                    reply.close()
+                    raise
         return self._client.get_object(**params)
+
+    def close(self) -> None:
+        """Give back the connections; afterwards boto3 is asked."""
+        route, self._route, self._given_up, self._shown = self._route, None, True, None
+        if route is not None:
+            # boto3 only lets go of its pools, which end when nobody holds them any more.
+            route.pool.close()
 
     def _show(self, request: Any, **_: object) -> None:
         """Called by boto3 with what it is about to send."""
@@ -133,9 +143,11 @@ class FastReads:
                 decode_content=False,
                 enforce_content_length=False,
             )
-            failed = reply.status != 200
+            failed = not 200 <= reply.status < 300
             if failed or operation == "ListObjectsV2":
-                failed = failed or _is_error(reply.data)
+                # Read to its end in any case: only then does the connection serve the next request.
+                body = reply.data
+                failed = failed or is_error(body)
         except Exception as error:
             raise _as_botocore(error, route) from error
         if not failed:
@@ -152,7 +164,7 @@ class FastReads:
         """The error that boto3 makes of a reply."""
         shape: Any = self._client.meta.service_model.operation_model(operation).output_shape
         # Some stores begin to answer, with 200, and then fail.
-        status = 500 if reply.status == 200 else reply.status
+        status = 500 if 200 <= reply.status < 300 else reply.status
         parsed = botocore.parsers.create_parser("rest-xml").parse(
             {"headers": reply.headers, "status_code": status, "body": reply.data}, shape
         )
@@ -168,8 +180,12 @@ def _route(client: S3Client, request: Any) -> _Route | None:
     scope = signed.partition("Credential=")[2].partition(",")[0].split("/")
     if not signed.startswith("AWS4-HMAC-SHA256 ") or len(scope) != _SCOPE:
         return None
-    url = request.url.partition("?")[0].rstrip("/")
-    folder = "" if urlsplit(url).path else "/"
+    own = {name.lower() for name in request.headers if name.lower().startswith("x-amz-")}
+    if own - _SIGNED:
+        return None
+    url = request.url.partition("?")[0]
+    folder = "/" if url.endswith("/") else ""
+    url = url.rstrip("/")
     try:
         # boto3 gives its pool to nobody; a later one that keeps it elsewhere is used as it is.
         session = client._endpoint.http_session  # type: ignore[attr-defined]
@@ -207,88 +223,3 @@ def _as_botocore(error: Exception, route: _Route) -> Exception:
     if isinstance(error, raised.ProtocolError):
         return boto.ConnectionClosedError(endpoint_url=url, error=error)
     return boto.HTTPClientError(error=error)
-
-
-def _is_error(body: bytes) -> bool:
-    """Whether a body that came with 200 is an error all the same."""
-    return b"<Error" in body[:_HEAD] and b"<ListBucketResult" not in body[:_HEAD]
-
-
-_HEAD = 400
-
-
-def _metadata(reply: urllib3.BaseHTTPResponse) -> dict[str, Any]:
-    headers = {name.lower(): value for name, value in reply.headers.items()}
-    return {"ResponseMetadata": {"HTTPStatusCode": reply.status, "HTTPHeaders": headers}}
-
-
-def _object(reply: urllib3.BaseHTTPResponse) -> dict[str, Any]:
-    headers = reply.headers
-    raw: Any = reply
-    length: Any = headers.get("Content-Length")
-    found: dict[str, Any] = {"Body": StreamingBody(raw, length)}
-    if "Content-Length" in headers:
-        found["ContentLength"] = int(headers["Content-Length"])
-    if "Last-Modified" in headers:
-        found["LastModified"] = _http_time(headers["Last-Modified"])
-    if "ETag" in headers:
-        found["ETag"] = headers["ETag"]
-    return found
-
-
-def _listing(body: bytes) -> dict[str, Any]:
-    """The parts of a ListBucketResult that are used, named and typed as boto3 does it."""
-    if not body:
-        return {}
-    # Entities are neither fetched nor, beyond expat's own limits, expanded.
-    root = ElementTree.fromstring(body)  # noqa: S314
-    contents: list[dict[str, Any]] = []
-    prefixes: list[dict[str, Any]] = []
-    found: dict[str, Any] = {"Contents": contents, "CommonPrefixes": prefixes}
-    for element in root:
-        name = _bare(element.tag)
-        if name == "Contents":
-            contents.append(_fields(element))
-        elif name == "CommonPrefixes":
-            prefixes.append(_fields(element))
-        elif name in _PLAIN:
-            found[name] = element.text or ""
-    if "IsTruncated" in found:
-        found["IsTruncated"] = found["IsTruncated"].lower() == "true"
-    if found.get("EncodingType") == "url":
-        for item in (*contents, *prefixes):
-            for name in _URL_ENCODED:
-                if "%" in item.get(name, "") or "+" in item.get(name, ""):
-                    item[name] = unquote_plus(item[name])
-    return found
-
-
-_PLAIN = frozenset({"Name", "IsTruncated", "NextContinuationToken", "EncodingType"})
-
-
-def _fields(element: ElementTree.Element) -> dict[str, Any]:
-    found: dict[str, Any] = {_bare(part.tag): part.text or "" for part in element}
-    if "LastModified" in found:
-        found["LastModified"] = _xml_time(found["LastModified"])
-    return found
-
-
-@functools.lru_cache(maxsize=256)
-def _bare(tag: str) -> str:
-    return tag.rpartition("}")[2]
-
-
-def _xml_time(text: str) -> datetime:
-    try:
-        told = datetime.fromisoformat(text)
-    except ValueError:
-        return parse_timestamp(text)
-    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
-
-
-def _http_time(text: str) -> datetime:
-    try:
-        told = parsedate_to_datetime(text)
-    except ValueError:
-        return parse_timestamp(text)
-    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
