@@ -12,7 +12,7 @@ from typing import Literal
 from backuplock.clock import Span
 from backuplock.explain import Wording
 from backuplock.guarantees import RENEW_NS
-from backuplock.liveness import Life, Liveness
+from backuplock.liveness import Doubt, Life, Liveness
 from backuplock.model import Flaw, LockRecord, LockType, Operation
 from backuplock.rules import LONGHORN, State
 from backuplock.tree import Difference, Node
@@ -115,14 +115,16 @@ def _remove(node: Node, life: Liveness, now: Span) -> Act:
         return Act("remove_file", "perhaps", text)
     ours = is_ours(node.lock.record)
     notices = f"notices within {span_words(RENEW_NS)} that it is gone, and stops its work"
-    if life.life is Life.LIVE and node.lock.record is not None and node.lock.record.acquired:
+    alive = life.life is Life.LIVE or life.doubt is Doubt.ARRIVED
+    if alive and node.lock.record is not None and node.lock.record.acquired:
+        who = "the holder is alive" if life.life is Life.LIVE else "the holder wrote it just now"
         text = (
-            "do not: the holder is alive, works on without protection and writes it anew within 60 seconds; "
+            f"do not: {who}. Longhorn's works on without protection and writes it anew within 60 seconds; "
             "data can be lost meanwhile"
         )
         if ours:
             text = (
-                f"do not: the holder is alive. It {notices}; it does not write it anew, but works without "
+                f"do not: {who}. It {notices}; it does not write it anew, but works without "
                 "protection until then, and what it was doing stays half done"
             )
         return Act("remove_file", "harmful", text)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from backuplock.clock import Span
 from backuplock.inquiry import lives
-from backuplock.liveness import Life
+from backuplock.liveness import Doubt, Life
 from backuplock.model import Operation, Snapshot
 from backuplock.rules import State
 from backuplock.tree import Node
@@ -163,9 +163,10 @@ def _life(block: Block, scene: Scene) -> Part:
         return "-", "dim"
     locks = [node.lock for node in block.blockers]
     found = lives(scene.snapshot, locks[:1], scene.tracks)[locks[0].key]
-    record = locks[0].record
-    if record is not None and not record.acquired and found.life in (Life.LIVE, Life.LATE):
+    if found.doubt is Doubt.ASKS:
         return "waits", "waiting"
+    if found.doubt is Doubt.ARRIVED:
+        return "too new", "waiting"
     return _LIFE_SHORT[found.life], LIFE_TONES[found.life]
 
 

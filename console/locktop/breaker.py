@@ -12,7 +12,7 @@ import logging
 import queue
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -337,18 +337,24 @@ class Breaker:
 
 
 def breaker_for(
-    target: Target, *, writable: bool, even_if_live: bool = False, audit: Path | None = None
+    target: Target,
+    *,
+    writable: bool,
+    even_if_live: bool = False,
+    audit: Path | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Breaker:
     """Whoever breaks locks on a target; nothing is opened yet.
 
     Args:
         audit: where the audit trail lies; this machine's by default.
+        environ: where the store's credentials are looked up; the process's environment by default.
     """
 
     def open_it() -> Store:
         from backuplock.stores import open_store
 
-        return open_store(target, writable=writable)
+        return open_store(target, writable=writable, environ=environ)
 
     def trail() -> Audit:
         path = audit or audit_path()

@@ -135,9 +135,24 @@ def _check_not_a_command(where: str, rest: list[str]) -> None:
     if where.lower() == "help":
         about = [word for word in rest if word in COMMANDS][:1]
         raise Usage("there is no command help", advice=f"write {' '.join(['locktop', *about, '--help'])}")
+    if _names_context(where):
+        raise Usage(
+            f"{shown(where)!r} is neither a command nor a folder here",
+            advice=f"write @{where} for the context",
+        )
     close = difflib.get_close_matches(where.lower(), COMMANDS, n=1, cutoff=0.5)
     meant = f"did you mean locktop {close[0]}?" if close else f"commands are {', '.join(COMMANDS)}"
     raise Usage(f"{shown(where)!r} is neither a command nor a folder here", advice=meant)
+
+
+def _names_context(word: str) -> bool:
+    """Whether the settings file has a context of that name; one that cannot be read has none."""
+    from locktop.config.file import config_path, read_config
+
+    try:
+        return word in read_config(config_path(None, os.environ)).contexts
+    except Usage:
+        return False
 
 
 def _prepare_streams() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from backuplock.clock import SECOND, Span
-from backuplock.liveness import Life, liveness
+from backuplock.liveness import Doubt, Life, liveness
 from backuplock.rules import State
 from backuplock.watch import Track
 from locktop.format import (
@@ -143,8 +143,10 @@ def _life(row: Row, ctx: Ctx) -> Part:
         store_now=ctx.board.now,
         local_now_ns=snapshot.taken_wall_ns,
         mono_now_ns=snapshot.ended_mono_ns,
-    ).life
-    return (found.value.upper(), _LIFE_TONES[found])
+    )
+    if found.doubt in _DOUBTS:
+        return (_DOUBTS[found.doubt], "waiting")
+    return (found.life.value.upper(), _LIFE_TONES[found.life])
 
 
 def _seen(row: Row, ctx: Ctx) -> Part:
@@ -158,6 +160,7 @@ def _refreshes(row: Row, ctx: Ctx) -> Part:
 
 
 _LIFE_TONES = {Life.LIVE: "text", Life.LATE: "late", Life.STALE: "stale", Life.UNKNOWN: "unsure"}
+_DOUBTS = {Doubt.ARRIVED: "NEW", Doubt.ASKS: "ASKS"}
 _COLOURED = (State.STALE, State.LATE, State.UNSURE, State.BAD, State.WAITING)
 
 COLUMNS: tuple[Column, ...] = (

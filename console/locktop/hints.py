@@ -37,9 +37,9 @@ def _advice(row: Row, lock: LockFile, now: Span, local_now_ns: int) -> str:
     if state is State.WAITING:
         return _advice_waiting(lock, now)
     if state is State.HELD and lock.record and lock.record.type == LockType.DELETION:
-        return "Its holder lives. A deletion works block by block, minutes to many hours: wait, or find it."
+        return "Written on time. A deletion works block by block, minutes to many hours: wait, or find its holder."
     if state is State.HELD and row.volume.name == BACKING_IMAGE:
-        return "Its holder lives. This one lock domain guards all backing images of the target."
+        return "Written on time. This one lock domain guards all backing images of the target."
     off = _clock_off(now, local_now_ns)
     if state is State.STALE and off is not None:
         return (
@@ -50,7 +50,7 @@ def _advice(row: Row, lock: LockFile, now: Span, local_now_ns: int) -> str:
 
 
 _ADVICE = {
-    State.HELD: "Its holder lives. Wait for it, or find it.",
+    State.HELD: "Written on time. Wait for it, or find its holder.",
     State.LATE: "Missed a refresh: a slow store, or a hung or dead holder. Watch it; do not remove it.",
     State.STALE: "Its holder is gone. Longhorn ignores the file and never cleans it up; it may be removed.",
     State.UNSURE: "Alive or dead, it cannot be told yet. Do not remove it.",

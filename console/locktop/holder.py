@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from backuplock.clock import SECOND, Clock, SystemClock, nanoseconds, seconds
@@ -59,6 +59,7 @@ class Wish:
 
     `new_store`, `new_volume`: lock it though there is no store, or no such volume in it, see `presence`.
     `probe`: try whether an S3 store honours conditions, so that renewals can rely on them.
+    `environ`: where the store's credentials are looked up, the process's environment by default.
     """
 
     target: Target
@@ -71,6 +72,7 @@ class Wish:
     new_store: bool = False
     new_volume: bool = False
     probe: bool = True
+    environ: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 @runtime_checkable
@@ -209,7 +211,7 @@ class Holder:
 
     def _acquire(self) -> None:
         wish = self.wish
-        store = open_store(wish.target, writable=True)
+        store = open_store(wish.target, writable=True, environ=wish.environ)
         self._asked_at = self._clock.mono_ns()
         check_presence(store, wish.volume, new_store=wish.new_store, new_volume=wish.new_volume)
         self._asked_at = None

@@ -16,7 +16,7 @@ from backuplock.clock import SECOND, SystemClock
 from backuplock.errors import Malformed, StoreError
 from backuplock.evidence import Surroundings, surroundings, with_blocks
 from backuplock.inquiry import LOOK_EVERY_NS, lives
-from backuplock.liveness import Life
+from backuplock.liveness import Doubt
 from backuplock.lookup import Lookup, find_volume
 from backuplock.model import LockFile, Snapshot
 from backuplock.rules import LONGHORN, Timing
@@ -128,8 +128,8 @@ def observe(
 
 
 def _needed_ns(snapshot: Snapshot, lock: LockFile, timing: Timing) -> int:
-    unknown = lives(snapshot, [lock], {}, timing)[lock.key].life is Life.UNKNOWN
-    return timing.duration_ns + _SLACK_NS if unknown and lock.record is not None else 0
+    clocks = lives(snapshot, [lock], {}, timing)[lock.key].doubt is Doubt.CLOCKS
+    return timing.duration_ns + _SLACK_NS if clocks else 0
 
 
 def _settled(snapshot: Snapshot, lock: LockFile, watch: Watch, timing: Timing, *, wanted: bool) -> bool:
@@ -138,7 +138,7 @@ def _settled(snapshot: Snapshot, lock: LockFile, watch: Watch, timing: Timing, *
     if track is not None and track.refreshes:
         return True
     found = lives(snapshot, [lock], watch.tracks, timing)[lock.key]
-    return "own observation" in found.condemned_by if wanted else found.life is not Life.UNKNOWN
+    return "own observation" in found.condemned_by if wanted else found.doubt is not Doubt.CLOCKS
 
 
 def _still(snapshot: Snapshot, lock: LockFile) -> LockFile:

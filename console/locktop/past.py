@@ -14,6 +14,9 @@ from dataclasses import replace
 from backuplock.findings import Finding, Mark, Topic
 from backuplock.inquiry import Inquiry
 from backuplock.journal import HeldSince, Journal, JournalError, journal_path
+from backuplock.liveness import Doubt, Life, Liveness
+from backuplock.model import LockFile
+from backuplock.text import elapsed
 from backuplock.watch import Event, EventKind
 from locktop.format import plural, utc_near
 from locktop.output.streams import say
@@ -33,6 +36,7 @@ _TOLD = {
 def with_past(inquiry: Inquiry, url: str) -> Inquiry:
     """The same, with what the target's journal tells of its locks and the volume."""
     found: list[Finding] = []
+    lives = dict(inquiry.lives)
     with _journal(url) as journal:
         if journal is not None:
             for lock in inquiry.view.locks[:MOST]:
@@ -40,8 +44,19 @@ def with_past(inquiry: Inquiry, url: str) -> Inquiry:
                 if held is not None:
                     text = f"held {since_words(held, inquiry.local_now_ns)}, as recorded on this machine"
                     found.append(Finding(Mark.KNOWN, Topic.HISTORY, lock.key, text, since_ns=held.stamped_ns))
+                    lives[lock.key] = _refreshed_since(lives[lock.key], lock, held)
             found += _contention(journal.history(inquiry.view.name, MOST), inquiry.local_now_ns)
-    return replace(inquiry, findings=(*inquiry.findings, *found)) if found else inquiry
+    return replace(inquiry, findings=(*inquiry.findings, *found), lives=lives) if found else inquiry
+
+
+def _refreshed_since(found: Liveness, lock: LockFile, held: HeldSince) -> Liveness:
+    """The verdict on a lock that only we see for the first time: what was recorded counts as seen."""
+    if found.doubt is not Doubt.ARRIVED or held.stamped_ns is None or lock.modified_ns is None:
+        return found
+    if lock.modified_ns <= held.stamped_ns:
+        return found
+    age = elapsed(lock.modified_ns - held.stamped_ns)
+    return Liveness(Life.LIVE, (f"refreshed {age} after it was first recorded on this machine",))
 
 
 def held_since(keys: Iterable[str], url: str) -> dict[str, HeldSince]:

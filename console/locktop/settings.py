@@ -1,7 +1,8 @@
-"""Settings: defaults < environment < flags; each value knows where it comes from.
+"""Settings: defaults < file < context < environment < flags; each value knows where it comes from.
 
-A setting `clock-error` is the flag `--clock-error` and the variable `LOCKTOP_CLOCK_ERROR`; both are text
-and parsed by the same function, so that both are refused in the same words.
+A setting `clock-error` is the flag `--clock-error`, the variable `LOCKTOP_CLOCK_ERROR` and the key
+`clock-error` of the settings file. All three are parsed by the same function, so that all are refused in the
+same words.
 """
 
 from __future__ import annotations
@@ -28,10 +29,14 @@ def shown(argument: str, limit: int = 60) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Value(Generic[T]):
-    """A setting's value and its source: `default`, a variable's name or a flag."""
+    """A setting's value and its source: `default`, a place in a file, a variable's name or a flag."""
 
     value: T
     source: str
+
+
+Layer = Mapping[str, Value[str]]
+"""What the settings file says, by the setting's name: texts that were found good, and where they stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Settings:
     """All settings of one invocation.
 
     Attributes:
+        context: the name of the context that counts; None if none does.
         target: the backup target as given; None if none was.
         interval: seconds between two sweeps of the console.
         timeout: seconds that a command waits for a store; None waits for ever.
@@ -47,8 +53,11 @@ class Settings:
         mouse: let the console take the mouse.
         write: allow the store to be changed; a store is only read otherwise.
         even_if_live: where it may be changed, locks whose holders may be alive can be broken as well.
+        profile: the AWS profile that stands for the keys in the environment. endpoint: likewise, S3's.
+        accent: the colour of the context's name. protected: it is marked as one to be careful with.
     """
 
+    context: Value[str | None]
     target: Value[str | None]
     interval: Value[float]
     timeout: Value[float | None]
@@ -57,6 +66,10 @@ class Settings:
     mouse: Value[bool]
     write: Value[bool]
     even_if_live: Value[bool]
+    profile: Value[str | None]
+    endpoint: Value[str | None]
+    accent: Value[str]
+    protected: Value[bool]
 
     def required_target(self) -> str:
         """The target.
@@ -65,33 +78,70 @@ class Settings:
             Usage: none was given.
         """
         if self.target.value is None:
-            raise Usage("no backup target is given", advice="name one, or set LOCKTOP_TARGET; see --help")
+            raise Usage(
+                "no backup target is given", advice="name one, or set LOCKTOP_TARGET or a context; see --help"
+            )
         return self.target.value
 
+    def environ(self, environ: Mapping[str, str]) -> Mapping[str, str]:
+        """The environment as the store is to see it.
 
-def resolve(flags: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
-    """Settle each setting from the flags that were given (None: not given) and the environment.
+        A context's profile stands for all keys, as `aws --profile` does: those that lie in the environment
+        are another store's.
+        """
+        changed = dict(environ)
+        if self.profile.value is not None:
+            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+                changed.pop(name, None)
+            changed["AWS_PROFILE"] = self.profile.value
+        if self.endpoint.value is not None:
+            changed["AWS_ENDPOINTS"] = self.endpoint.value
+        return changed
+
+
+_NEGATED = {("write", "no"): "--read-only", ("mouse", "no"): "--no-mouse"}
+"""Flags that switch something off are not called like the setting."""
+
+NO_CONTEXT: Value[str | None] = Value(None, "default")
+
+
+def resolve(
+    flags: Mapping[str, object],
+    environ: Mapping[str, str],
+    layer: Layer | None = None,
+    context: Value[str | None] = NO_CONTEXT,
+) -> Settings:
+    """Settle each setting from the flags that were given (None: not given), the environment and the file.
+
+    Args:
+        layer: what the file says, of the context that counts and else.
+        context: that context; it names the target, whatever the environment says.
 
     Raises:
-        Usage: a value does not have its form; the line names the flag or variable.
+        Usage: a value does not have its form; the line names the flag, the variable or the place.
     """
+    said: Layer = layer or {}
 
     def pick(name: str, parse: Callable[[str], T], default: T) -> Value[T]:
         flag = flags.get(name.replace("-", "_"))
+        variable = "LOCKTOP_" + name.upper().replace("-", "_")
         if flag is not None:
-            source, text = f"--{name}", str(flag)
+            text = str(flag)
+            source = _NEGATED.get((name, text), f"--{name}")
+        elif environ.get(variable):
+            source, text = variable, environ[variable]
         else:
-            source = "LOCKTOP_" + name.upper().replace("-", "_")
-            text = environ.get(source, "")
-            if not text:
-                return Value(default, "default")
-        try:
-            return Value(parse(text), source)
-        except ValueError as error:
-            raise Usage(f"{source}: {printable(text, limit=80)!r} is not {error}") from None
+            return only_file(name, parse, default)
+        return _parsed(text, source, parse)
 
+    def only_file(name: str, parse: Callable[[str], T], default: T) -> Value[T]:
+        found = said.get(name)
+        return Value(default, "default") if found is None else _parsed(found.value, found.source, parse)
+
+    where = only_file if context.value is not None else pick
     return Settings(
-        target=pick("target", _target, None),
+        context=context,
+        target=where("target", _text, None),
         interval=pick("interval", _interval, 2.0),
         timeout=pick("timeout", _timeout, None),
         clock_error=pick("clock-error", _clock_error, 900.0),
@@ -99,10 +149,35 @@ def resolve(flags: Mapping[str, object], environ: Mapping[str, str]) -> Settings
         mouse=pick("mouse", _boolean, True),
         write=pick("write", _boolean, False),
         even_if_live=pick("even-if-live", _boolean, False),
+        profile=only_file("profile", _text, None),
+        endpoint=only_file("endpoint", _text, None),
+        accent=only_file("accent", str, ""),
+        protected=only_file("protected", _boolean, False),
     )
 
 
-def _target(text: str) -> str | None:
+def parsers() -> dict[str, Callable[[str], object]]:
+    """How the values of settings are taken apart; each raises ValueError that says what is allowed."""
+    return {
+        "interval": _interval,
+        "timeout": _timeout,
+        "clock-error": _clock_error,
+        "ascii": _boolean,
+        "mouse": _boolean,
+        "write": _boolean,
+        "even-if-live": _boolean,
+        "protected": _boolean,
+    }
+
+
+def _parsed(text: str, source: str, parse: Callable[[str], T]) -> Value[T]:
+    try:
+        return Value(parse(text), source)
+    except ValueError as error:
+        raise Usage(f"{source}: {printable(text, limit=80)!r} is not {error}") from None
+
+
+def _text(text: str) -> str | None:
     return text
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from backuplock.breaking import Fate, Vigil, follow, record_fate, vigil_of
+from backuplock.breaking import Fate, Vigil, Who, follow, record_fate, told_apart, undo, vigil_of
+from backuplock.breaking.quarantine import FOLDER
 from backuplock.clock import SECOND, ManualClock, SystemClock
 from backuplock.errors import Unreachable
 from backuplock.model import Operation, Snapshot
@@ -76,6 +77,34 @@ def test_a_refresh_is_noticed_at_the_next_look(story: Story, at_s: int) -> None:
     assert "its holder is alive" in story.vigil.words
     assert "stop the process, not the file" in story.vigil.help
     assert story.vigil.by == story.lock.key
+
+
+def test_who_undoes_the_break_elsewhere_is_no_holder_that_came_back(story: Story) -> None:
+    story.watch(1)
+    writer = replace(story.scene.writer(), who=Who("alice\x1b[2J", "bastion-2"))
+    undo(writer, story.broken.id)
+    back = story.watch(1)
+    assert back.fate is Fate.CAME_BACK
+    vigil = told_apart(story.store, back)
+    assert (vigil.fate, vigil.decided, vigil.help) == (Fate.PUT_BACK, True, "")
+    assert vigil.words.endswith(" was put back by alice\\x1b[2J@bastion-2")
+
+
+def test_without_a_mark_that_can_be_read_it_came_back(story: Story) -> None:
+    story.scene.refresh(story.lock)
+    back = story.watch(1)
+    assert told_apart(story.store, back) is back
+    undone = f"{FOLDER}/{story.broken.id}.undone"
+    story.store.put(undone, b"")
+    assert told_apart(story.store, back).words.endswith("was put back by somebody else")
+    troubled = TroubledStore(story.store)
+    troubled.add("read", before=Unreachable("gone"))
+    assert told_apart(troubled, back) is back
+
+
+def test_the_loop_tells_an_undo_from_a_return(story: Story) -> None:
+    undo(story.scene.writer(), story.broken.id)
+    assert follow(story.store, story.vigil, clock=story.clock).fate is Fate.PUT_BACK
 
 
 def test_another_that_acquires_takes_its_place_and_one_that_asks_does_not(story: Story) -> None:

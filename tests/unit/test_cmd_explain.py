@@ -62,8 +62,8 @@ def test_every_form_leads_to_the_lock_that_is_in_the_way(
     assert report["complaint"]["operations"] == sorted(form.operations)
     assert holder.key in [one["lock"] for one in report["blockers"]]
     assert {act["act"] for one in report["blockers"] for act in one["acts"]} >= {"wait", "remove_file"}
-    lives = {one["key"]: one["liveness"]["life"] for one in report["picture"]["locks"]}
-    assert lives[holder.key] == "live"
+    lives = {one["key"]: one["liveness"] for one in report["picture"]["locks"]}
+    assert (lives[holder.key]["life"], lives[holder.key]["doubt"]) == ("unknown", "just arrived")
     assert not report["own_is_there"]
     assert fingerprint(root) == before
     text = run(capsys, "explain", "-t", str(root), form(holder.volume))
@@ -96,7 +96,7 @@ def test_the_way_is_free(root: Path, capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("lock", "code", "words"),
     [
-        (Lock(VOLUME, "lock-live", 1, age_s=12), 1, ["alive", "HARMFUL", "instance-manager"]),
+        (Lock(VOLUME, "lock-live", 1, age_s=12), 1, ["cannot be told yet: just arrived", "HARMFUL", "instance-manager"]),
         (
             Lock(VOLUME, "lock-late", 1, age_s=100),
             1,

@@ -10,8 +10,8 @@ import pytest
 from backuplock import layout
 from backuplock.clock import SECOND, ManualClock, Span, assumed
 from backuplock.errors import Denied
-from backuplock.liveness import Life, liveness
-from backuplock.model import LockRecord, Snapshot, VolumeView
+from backuplock.liveness import Doubt, Life, Liveness, liveness
+from backuplock.model import LockRecord, Owner, Snapshot, VolumeView
 from backuplock.stores.base import Listing
 from backuplock.stores.memory import MemoryStore
 from backuplock.survey import sweep
@@ -172,12 +172,59 @@ def test_what_could_not_be_read_has_not_gone(scene: Scene) -> None:
 def test_watching_alone_condemns_after_a_full_lease(scene: Scene) -> None:
     key = scene.write()
     scene.look(1)
-    assert scene.life(key) is Life.LIVE
+    assert scene.life(key) is Life.UNKNOWN
     scene.look(70)
     assert scene.life(key) is Life.LATE
     scene.look(100)
     assert scene.life(key) is Life.STALE
     assert scene.watch.tracks[key].unchanged_ns >= 150 * SECOND
+
+
+def verdict(scene: Scene, key: str) -> Liveness:
+    now = scene.clock.wall_ns()
+    track = scene.watch.tracks[key]
+    return liveness(
+        track.lock, track, store_now=Span(now, now), local_now_ns=now, mono_now_ns=scene.clock.mono_ns()
+    )
+
+
+def test_who_just_arrived_lives_once_a_refresh_was_seen(scene: Scene) -> None:
+    key = scene.write()
+    scene.look()
+    new = verdict(scene, key)
+    assert (new.life, new.doubt, new.shows_life) == (Life.UNKNOWN, Doubt.ARRIVED, True)
+    assert "writes again within 60 s" in new.reasons[0]
+    scene.look(40)
+    assert verdict(scene, key).doubt is Doubt.ARRIVED
+    assert "within 20 s" in verdict(scene, key).reasons[0]
+    scene.clock.advance(20 * SECOND)
+    scene.write()
+    scene.look(1)
+    assert (verdict(scene, key).life, verdict(scene, key).doubt) == (Life.LIVE, None)
+
+
+def test_who_only_asks_is_neither_alive_nor_late(scene: Scene) -> None:
+    key = scene.write(A, 2, acquired=False)
+    scene.look()
+    assert verdict(scene, key).doubt is Doubt.ASKS
+    scene.look(100)
+    assert (verdict(scene, key).life, verdict(scene, key).doubt) == (Life.UNKNOWN, Doubt.ASKS)
+    scene.look(60)
+    assert verdict(scene, key).life is Life.STALE
+
+
+def test_a_lock_that_counts_its_own_renewals_lives_at_first_sight(scene: Scene) -> None:
+    key = scene.write()
+    scene.look()
+    track = scene.watch.tracks[key]
+    assert track.lock.record is not None
+    for renewals, life in ((0, Life.UNKNOWN), (14, Life.LIVE)):
+        record = replace(track.lock.record, owner=Owner("node-1", 7, renewals=renewals))
+        lock = replace(track.lock, record=record)
+        now = scene.clock.wall_ns()
+        found = liveness(lock, None, store_now=Span(now, now), local_now_ns=now, mono_now_ns=0)
+        assert found.life is life
+    assert "renewed 14 times, says the lock itself" in found.reasons
 
 
 def judge(
@@ -201,6 +248,8 @@ def test_the_stores_time_alone_condemns_nobody(scene: Scene) -> None:
     scene.look(1)
     assert judge(scene, key, store=1000) == (Life.UNKNOWN, ("store clock",))
     assert judge(scene, key, store=1000, local=1000) == (Life.STALE, ("store clock", "local clock"))
+    scene.write()
+    scene.look(1)
     assert judge(scene, key, local=1000)[0] is Life.LIVE
     assert judge(scene, key, store=100, bar=900)[0] is Life.UNKNOWN
 

@@ -15,7 +15,7 @@ import humanize
 from backuplock.clock import SECOND, Span
 from backuplock.findings import Finding, Mark
 from backuplock.inquiry import Inquiry
-from backuplock.liveness import Life
+from backuplock.liveness import Doubt, Life
 from backuplock.model import LockFile
 from backuplock.rules import State, Verdict
 from backuplock.tree import Difference, Edge, Fate, Node, Rule, Tree
@@ -165,9 +165,10 @@ def alive_parts(inquiry: Inquiry, node: Node) -> list[Part]:
     """Whether a lock's holder is alive, and how that is known."""
     found = inquiry.lives[node.lock.key]
     reasons = "; ".join(name(reason) for reason in found.reasons)
-    record = node.lock.record
-    if record is not None and not record.acquired and found.life in (Life.LIVE, Life.LATE):
-        return [("waits", "waiting"), ("; who only asks refreshes nothing, so life cannot be seen", "text")]
+    if found.doubt is Doubt.ASKS:
+        return [("waits", "waiting"), (f": {reasons}", "text")]
+    if found.doubt is Doubt.ARRIVED:
+        return [("cannot be told yet", "waiting"), (f": {reasons}", "text")]
     parts: list[Part] = [(_LIFE_WORDS[found.life], LIFE_TONES[found.life]), (f": {reasons}", "text")]
     if found.condemned_by and found.life is Life.STALE:
         parts.append((f" (by {', '.join(found.condemned_by)})", "dim"))

@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "cleanup": "find what is left over in a whole store, and remove it, each with a copy",
     "audit": "the trail of what was broken here, by whom and why; verify and export it",
     "doctor": "what a store gives and lacks for locks: permissions, clocks, conditions, mounts",
+    "config": "settings and contexts: what holds and where it came from, an example to begin with",
     "demo": "show the console on a store of its own, with clients at work",
 }
 """Name -> one line for the help, in the order of the help."""

@@ -15,6 +15,7 @@ from backuplock.rules import LONGHORN, Timing
 from locktop.exits import ExitCode, exit_code
 from locktop.output.streams import say
 from locktop.settings import Settings
+from locktop.subcommands.common import environ_of
 
 if TYPE_CHECKING:
     from backuplock.breaking import Audit, Unfinished, Window, Writer
@@ -29,7 +30,17 @@ _GLANCE_S = 3600.0
 def add_write(parser: argparse.ArgumentParser, what: str) -> None:
     """`--write`, without which nothing is changed."""
     parser.add_argument(
-        "--write", action="store_const", const="yes", help=f"{what} (or LOCKTOP_WRITE=1); else only told"
+        "--write",
+        action="store_const",
+        const="yes",
+        help=f"{what} (or LOCKTOP_WRITE=1, or write = true in a context); else only told",
+    )
+    parser.add_argument(
+        "--read-only",
+        dest="write",
+        action="store_const",
+        const="no",
+        help="change nothing, whatever the context allows",
     )
 
 
@@ -42,7 +53,7 @@ def open_store_for(target: Target, settings: Settings) -> Store:
     """The store, for writing only if that was allowed."""
     from backuplock.stores import open_store
 
-    return open_store(target, writable=settings.write.value)
+    return open_store(target, writable=settings.write.value, environ=environ_of(settings))
 
 
 def require_write(settings: Settings) -> None:

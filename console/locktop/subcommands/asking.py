@@ -64,7 +64,7 @@ def ask(
         from backuplock.inquiry import Watching, inquire
         from locktop.neighbours import with_neighbours
 
-        store = opener(target)()
+        store = opener(target, settings)()
         try:
             watching = Watching(watch_for_ns, told=_told, lost=lambda error: say(f"not read: {error}"))
             how = lookup(settings, stop, whole_id=whole_id)
@@ -91,7 +91,7 @@ def find_one(target: Target, settings: Settings, volume: str) -> Snapshot:
     def work(stop: threading.Event) -> Snapshot:
         from backuplock.lookup import find_volume
 
-        store = opener(target)()
+        store = opener(target, settings)()
         try:
             return find_volume(store, volume, lookup(settings, stop))
         finally:
@@ -109,7 +109,7 @@ def look_at_all(target: Target, settings: Settings, *, all_names: bool = False) 
     def work(stop: threading.Event) -> Snapshot:
         from backuplock.survey import sweep
 
-        store = opener(target)()
+        store = opener(target, settings)()
         try:
             how = lookup(settings, stop)
             return sweep(store, clock_error_ns=how.clock_error_ns, stop=stop, all_names=all_names)

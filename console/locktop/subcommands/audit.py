@@ -165,4 +165,5 @@ def _tell_none(found: tuple[AuditEntry, ...]) -> None:
 
 def _target_url(options: argparse.Namespace) -> str:
     """The URL of the target that was named; the environment's is not meant, for the trail has them all."""
-    return "" if options.target is None else target_of(settings_of(options)).url
+    named = options.target is not None or options.context is not None
+    return target_of(settings_of(options)).url if named else ""

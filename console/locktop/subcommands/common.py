@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from backuplock.layout import ROOT
 from backuplock.target import Target, parse_target
-from locktop.settings import Settings, Usage, resolve, shown
+from locktop.config.choose import settle
+from locktop.config.file import ConfigFile, config_path, read_config
+from locktop.settings import Settings, Usage, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from backuplock.stores.base import Store
 
@@ -27,10 +29,22 @@ def add_target(parser: argparse.ArgumentParser, *, positional: bool = True) -> N
             "where",
             metavar="TARGET",
             nargs="?",
-            help="backup target: s3://bucket@region/path/, nfs://host:/share, cifs://host/share, a path",
+            help="backup target: s3://bucket@region/path/, nfs://host:/share, cifs://host/share, a path; or "
+            "@NAME, a context of the settings file",
         )
     what = "the same" if positional else "backup target: a URL as Longhorn has it, or a path"
     parser.add_argument("-t", "--target", metavar="TARGET", help=f"{what} (or set LOCKTOP_TARGET)")
+    parser.add_argument(
+        "-c", "--context", metavar="NAME", help="a context of the settings file (or set LOCKTOP_CONTEXT)"
+    )
+    add_config(parser)
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """`--config`."""
+    parser.add_argument(
+        "--config", metavar="FILE", help="another settings file (or set LOCKTOP_CONFIG); see locktop config"
+    )
 
 
 def add_clock_error(parser: argparse.ArgumentParser) -> None:
@@ -48,13 +62,31 @@ def settings_of(options: argparse.Namespace) -> Settings:
     Raises:
         Usage: a value does not have its form, or two targets are given.
     """
+    return settle(flags_of(options), os.environ, config_of(options))
+
+
+def config_of(options: argparse.Namespace) -> ConfigFile:
+    """The settings file.
+
+    Raises:
+        Usage: it is not as it must be.
+    """
+    return read_config(config_path(getattr(options, "config", None), os.environ))
+
+
+def flags_of(options: argparse.Namespace) -> dict[str, object]:
+    """What was given on the command line, the target as `target` wherever it stood.
+
+    Raises:
+        Usage: two targets are given.
+    """
     flags = dict(vars(options))
     where = flags.get("where")
     if where is not None:
         if flags.get("target") is not None:
             raise Usage("two targets are given", advice="name it once, as an argument or after -t")
         flags["target"] = where
-    return resolve(flags, os.environ)
+    return flags
 
 
 def add_schema(parser: argparse.ArgumentParser, *modules: str) -> None:
@@ -99,15 +131,20 @@ def _is_target(word: str) -> bool:
         return False
 
 
-def opener(target: Target) -> Callable[[], Store]:
+def opener(target: Target, settings: Settings | None = None) -> Callable[[], Store]:
     """Opens the store for reading; nothing is imported or asked before it is called."""
 
     def open_it() -> Store:
         from backuplock.stores import open_store
 
-        return open_store(target)
+        return open_store(target, environ=environ_of(settings))
 
     return open_it
+
+
+def environ_of(settings: Settings | None) -> Mapping[str, str]:
+    """The environment as the settings want the store to see it."""
+    return os.environ if settings is None else settings.environ(os.environ)
 
 
 def target_of(settings: Settings) -> Target:

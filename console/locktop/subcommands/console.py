@@ -10,6 +10,7 @@ from locktop.subcommands.common import (
     add_clock_error,
     add_target,
     check_mounted,
+    environ_of,
     needs_terminal,
     opener,
     settings_of,
@@ -24,6 +25,7 @@ examples:
   locktop nfs://nas.example:/backups      finds where the share is mounted
   LOCKTOP_TARGET=/mnt/backups locktop     the same for every command
   locktop ls --json /mnt/backups          once, for scripts
+  locktop -c prod                         a context of the settings file: locktop config init begins one
   locktop --write /mnt/backups            lets x break dead locks; without it nothing is ever written
   locktop demo                            a store of its own, with clients at work
 """
@@ -74,12 +76,17 @@ def run(options: argparse.Namespace) -> int:
 
     journal = journal_path(target.url)
     session = Session(
-        opener(target),
-        label=ellipsize_middle(printable(given), _LABEL_WIDTH, ".."),
+        opener(target, settings),
+        label=settings.context.value or ellipsize_middle(printable(given), _LABEL_WIDTH, ".."),
         url=target.url,
         interval_s=settings.interval.value,
         clock_error_s=settings.clock_error.value,
         open_journal=lambda: Journal.open(journal, target=target.url),
-        breaker=breaker_for(target, writable=settings.write.value, even_if_live=settings.even_if_live.value),
+        breaker=breaker_for(
+            target,
+            writable=settings.write.value,
+            even_if_live=settings.even_if_live.value,
+            environ=environ_of(settings),
+        ),
     )
     return app.run(session, ascii_only=settings.ascii.value, mouse=settings.mouse.value)

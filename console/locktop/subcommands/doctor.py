@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from locktop.exits import ExitCode, exit_table
 from locktop.output.streams import say
 from locktop.subcommands.asking import glyphs_for
-from locktop.subcommands.common import add_clock_error, add_schema, add_target, settings_of, target_of
+from locktop.subcommands.common import (
+    add_clock_error,
+    add_schema,
+    add_target,
+    environ_of,
+    settings_of,
+    target_of,
+)
 from locktop.subcommands.patience import patiently
 
 if TYPE_CHECKING:
@@ -60,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         from backuplock.stores import open_store
 
         def opened(writable: bool) -> Store:
-            return open_store(target, writable=writable)
+            return open_store(target, writable=writable, environ=environ_of(settings))
 
         error_ns = nanoseconds(settings.clock_error.value)
         tell = say if sys.stderr.isatty() else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from backuplock.layout import check_volume_name
 from backuplock.model import Operation
 from locktop.durations import parse_duration
-from locktop.subcommands.common import add_target, settings_of, target_of
+from locktop.subcommands.common import add_target, environ_of, settings_of, target_of
 
 if TYPE_CHECKING:
     from locktop.holder import Wish
@@ -79,7 +79,8 @@ def wish_of(options: argparse.Namespace) -> Wish:
 
     if not is_claim(options.volume):
         check_volume_name(options.volume)
-    target = target_of(settings_of(options))
+    settings = settings_of(options)
+    target = target_of(settings)
     from locktop.holder import Wish
 
     return Wish(
@@ -93,4 +94,5 @@ def wish_of(options: argparse.Namespace) -> Wish:
         new_store=options.new_store,
         new_volume=options.new_volume,
         probe=options.probe,
+        environ=environ_of(settings),
     )

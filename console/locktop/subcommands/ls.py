@@ -82,7 +82,11 @@ def run(options: argparse.Namespace) -> int:
     target = target_of(settings)
     wanted = _wanted(options)
     snapshot = _patiently(
-        opener(target), settings, progress=not options.quiet, url=target.url, all_names=options.all
+        opener(target, settings),
+        settings,
+        progress=not options.quiet,
+        url=target.url,
+        all_names=options.all,
     )
     from locktop.rows import board_of
 

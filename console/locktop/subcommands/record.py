@@ -211,7 +211,7 @@ class _Recorder:
         from backuplock.survey import sweep
 
         if self.store is None:
-            self.store = opener(self.target)()
+            self.store = opener(self.target, self.settings)()
         previous = self.watch.snapshot if self.watch is not None else None
         return sweep(
             self.store, previous, clock_error_ns=nanoseconds(self.settings.clock_error.value), stop=stop

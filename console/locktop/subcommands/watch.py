@@ -173,7 +173,7 @@ class _Watcher:
         from backuplock.survey import sweep
 
         if self.store is None:
-            self.store = opener(self.target)()
+            self.store = opener(self.target, self.settings)()
         previous = self.watch_.snapshot if self.watch_ is not None else None
         return sweep(
             self.store, previous, clock_error_ns=nanoseconds(self.settings.clock_error.value), stop=stop

@@ -30,7 +30,7 @@ from backuplock.breaking.quarantine import Kept
 from backuplock.breaking.recover import Stage, Unfinished, finish, take_back, unfinished
 from backuplock.breaking.token import Token, token_of
 from backuplock.breaking.undo import Undone, undo
-from backuplock.breaking.vigil import Fate, Vigil, follow, record_fate, vigil_of
+from backuplock.breaking.vigil import Fate, Vigil, follow, record_fate, told_apart, vigil_of
 from backuplock.breaking.way import check_way
 from backuplock.breaking.writer import Step, Who, Writer, who_here
 
@@ -84,6 +84,7 @@ __all__ = [
     "record_fate",
     "take_back",
     "token_of",
+    "told_apart",
     "undo",
     "unfinished",
     "vigil_of",

@@ -11,7 +11,6 @@ from backuplock.breaking.plan import Plan
 from backuplock.breaking.token import difference
 from backuplock.clock import SECOND, Clock, SystemClock
 from backuplock.errors import Irregular, StoreError, TooLarge
-from backuplock.liveness import Life
 from backuplock.model import Snapshot
 from backuplock.stores.base import Store
 
@@ -72,7 +71,7 @@ def _dead(plan: Plan) -> Check:
         return Check(name, False, plan.unfit)
     if plan.dead:
         return Check(name, True, reasons)
-    return Check(name, None if plan.life.life is Life.UNKNOWN else False, reasons)
+    return Check(name, False if plan.life.shows_life else None, reasons)
 
 
 def _clocks(plan: Plan, snapshot: Snapshot, clock: Clock) -> Check:

@@ -141,7 +141,7 @@ def make_plan(
     standing = judge(locks, now, timing)[key]
     life = _life(snapshot, lock, tracks, timing)
     signs = signs_of(
-        snapshot, lock, locks, around, now, timing, lambda one: _life(snapshot, one, tracks, timing).life
+        snapshot, lock, locks, around, now, timing, lambda one: _life(snapshot, one, tracks, timing)
     )
     finished = _finished(lock, life, now, snapshot.taken_wall_ns, timing)
     seen = outlook_of(lock, standing, state(lock, now, timing), finished=finished)

@@ -8,9 +8,9 @@ folders it stops at `backupstore`. Not inside `locks/` (any `*.lck` there is a l
 and not under a lock's own key, which a prefix removal of that lock would take along.
 
 Beside one another lie, for each transaction: `<id>.json`, the description with the body in it, written first
-and never written again; `<id>.file`, the lock's own file, where the store can rename; and an empty mark once
-it is over, `<id>.done` or `<id>.undone`. A description without a mark is a transaction that did not end. One
-listing tells all of that.
+and never written again; `<id>.file`, the lock's own file, where the store can rename; and a mark once it is
+over, `<id>.done`, or `<id>.undone`, which says who put it back. A description without a mark is a transaction
+that did not end. One listing tells all of that.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ FOLDER = f"{ROOT}/.locktop/quarantine"
 RETENTION_NS = RETENTION_DAYS * 86_400 * SECOND
 CAP = 4 * BODY_CAP
 """Bytes of a description at most."""
+BY_CAP = 400
+"""Bytes of a mark at most."""
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}")
 _FORMAT = 1
 
@@ -138,9 +140,19 @@ def keep(store: Store, kept: Kept) -> None:
         )
 
 
-def mark(store: Store, entry: str, what: Mark) -> None:
-    """Write that a transaction is over."""
-    store.put(f"{FOLDER}/{check_id(entry)}.{what}", b"")
+def mark(store: Store, entry: str, what: Mark, by: str = "") -> None:
+    """Write that a transaction is over; `by` says who ended it, for whoever looks from another machine."""
+    store.put(f"{FOLDER}/{check_id(entry)}.{what}", by.encode("utf-8", "replace")[:BY_CAP])
+
+
+def undone_by(store: Store, entry: str) -> str | None:
+    """Who put a broken lock back, printable: "" if they did not say, None if nobody wrote that it was.
+
+    Raises:
+        StoreError: it could not be read.
+    """
+    found = store.read(f"{FOLDER}/{check_id(entry)}.undone", cap=BY_CAP)
+    return None if found is None else printable(found.body.decode("utf-8", "replace"), limit=120)
 
 
 def drop(store: Store, entry: str) -> None:

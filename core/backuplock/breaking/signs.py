@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from backuplock.clock import SECOND, Span
 from backuplock.evidence import Surroundings
-from backuplock.liveness import Life
+from backuplock.liveness import Liveness
 from backuplock.model import LockFile, LockType, Operation, Snapshot
 from backuplock.rules import Timing, expired
 from backuplock.text import printable
@@ -60,7 +60,7 @@ def signs_of(
     around: Surroundings | None,
     now: Span,
     timing: Timing,
-    life_of: Callable[[LockFile], Life],
+    life_of: Callable[[LockFile], Liveness],
 ) -> Signs:
     """The signs for one lock of a Snapshot.
 
@@ -84,7 +84,7 @@ def signs_of(
 
 
 def _same_process(
-    snapshot: Snapshot, lock: LockFile, now: Span, life_of: Callable[[LockFile], Life]
+    snapshot: Snapshot, lock: LockFile, now: Span, life_of: Callable[[LockFile], Liveness]
 ) -> tuple[str, ...]:
     owner = lock.record.owner if lock.record is not None else None
     if owner is None or not owner.host or not owner.pid:
@@ -93,7 +93,7 @@ def _same_process(
         same = other.record.owner if other.key != lock.key and other.record is not None else None
         if same is None or (same.host, same.pid) != (owner.host, owner.pid):
             continue
-        if life_of(other) in (Life.LIVE, Life.LATE):
+        if life_of(other).shows_life:
             who = f"{printable(owner.host, limit=80)}, process {owner.pid},"
             when = _ago(other.modified_ns or 0, now)
             return (f"{who} refreshed {printable(other.stem, limit=80)} {when}",)

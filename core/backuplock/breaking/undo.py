@@ -256,7 +256,7 @@ def _move_away(writer: Writer, kept: Kept, ours: Token, aside: Aside) -> bool:
 
 def _mark(writer: Writer, kept: Kept) -> None:
     try:
-        quarantine.mark(writer.store, kept.id, "undone")
+        quarantine.mark(writer.store, kept.id, "undone", f"{writer.who.user}@{writer.who.host}")
     except StoreError as error:
         what = f"{kept.token.shown} was put back, but the quarantine does not say so: {error.what}"
         raise Failed(what, settled=False, entry=kept.id) from error

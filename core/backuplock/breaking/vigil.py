@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from backuplock.breaking.execute import Broken
+from backuplock.breaking.quarantine import undone_by
 from backuplock.breaking.token import Token
 from backuplock.breaking.writer import Writer
 from backuplock.clock import SECOND, Clock, SystemClock
@@ -34,6 +35,8 @@ class Fate(enum.StrEnum):
     WATCHING = "watching"
     GONE = "gone for good"
     CAME_BACK = "came back"
+    PUT_BACK = "put back"
+    """Somebody undid the break: no holder came back with it."""
     REPLACED = "another took its place"
     UNSEEN = "could not be watched"
     """It was not there at the last look, but no look succeeded after its holder's next refresh was due."""
@@ -46,6 +49,7 @@ HELP = {
         "its holder is alive: stop the process, not the file; or take a hold of your own (locktop hold) "
         "before it is broken again"
     ),
+    Fate.PUT_BACK: "",
     Fate.REPLACED: "somebody else works in the volume now",
     Fate.UNSEEN: "look at the volume once the store can be read again",
 }
@@ -63,6 +67,7 @@ class Vigil:
         seen_mono_ns: beginning of the last look that showed its place empty; None before the first.
         by: the key that took its place, or its own if it came back.
         at_mono_ns: when its fate was seen.
+        entry: the id of the transaction. who: whoever put it back, if they said so.
     """
 
     token: Token
@@ -73,6 +78,8 @@ class Vigil:
     seen_mono_ns: int | None = None
     by: str = ""
     at_mono_ns: int | None = None
+    entry: str = ""
+    who: str = ""
 
     @property
     def decided(self) -> bool:
@@ -110,6 +117,8 @@ class Vigil:
         name = self.token.shown
         if self.fate is Fate.REPLACED:
             return f"{name} is gone; {printable(self.by.rpartition('/')[2], limit=120)} took its place"
+        if self.fate is Fate.PUT_BACK:
+            return f"{name} was put back by {self.who or 'somebody else'}"
         return {
             Fate.WATCHING: f"{name} is gone so far",
             Fate.GONE: f"{name} is gone for good",
@@ -152,10 +161,23 @@ def vigil_of(broken: Broken, before: Snapshot | None = None, timing: Timing | No
     length = RETURN_NS if timing is None else timing.refresh_ns * 5 // 4
     volume = broken.token.volume
     known = frozenset(lock.key for lock in before.locks if lock.volume == volume) if before else frozenset()
-    watched = Vigil(broken.token, broken.removed_mono_ns, broken.removed_mono_ns + length, known)
+    removed = broken.removed_mono_ns
+    watched = Vigil(broken.token, removed, removed + length, known, entry=broken.id)
     if broken.back:
-        return replace(watched, fate=Fate.CAME_BACK, by=broken.token.key, at_mono_ns=broken.removed_mono_ns)
+        return replace(watched, fate=Fate.CAME_BACK, by=broken.token.key, at_mono_ns=removed)
     return watched
+
+
+def told_apart(store: Store, vigil: Vigil) -> Vigil:
+    """The watch over a lock that came back, after a look whether it was put back: whoever undoes a break
+    leaves a mark in the quarantine, right after the lock is back. A mark that cannot be read is none."""
+    if vigil.fate is not Fate.CAME_BACK or not vigil.entry:
+        return vigil
+    try:
+        who = undone_by(store, vigil.entry)
+    except StoreError:
+        return vigil
+    return vigil if who is None else replace(vigil, fate=Fate.PUT_BACK, who=who)
 
 
 def follow(
@@ -177,7 +199,7 @@ def follow(
     while not vigil.decided:
         error: StoreError | None = None
         try:
-            vigil = vigil.look(look(store, vigil.token.volume, clock=clock))
+            vigil = told_apart(store, vigil.look(look(store, vigil.token.volume, clock=clock)))
         except StoreError as failed:
             error = failed
             if clock.mono_ns() > vigil.until_mono_ns + PATIENCE_NS:
