@@ -10,7 +10,8 @@ obstacle     why it cannot or must not be broken as things stand; "" if it may b
 plan         what would be removed, and what that means:
              volume, claim, lock, key, operation, acquired, owner, size, etag, modified_at, state (see
              locktop ls --schema), digest (SHA-256 of the body; "" if not all of it is known)
-             life            live, late, stale or unknown; reasons, condemned_by (the witnesses), doubt (why it is not told)
+             life            live, late, stale or unknown; reasons, condemned_by (the witnesses), doubt
+                             (why it is not told)
              outlook         tidy, live, pending, bad or unsure
              dead            it may be broken without --even-if-live
              unfit           why it can never be broken; "" if it can

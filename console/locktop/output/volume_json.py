@@ -15,8 +15,8 @@ locks           in the order in which the store ranks them, those without a reco
                 `locktop ls --json` (see locktop ls --schema), and:
                 number      from 1
                 verdict     ignored, holds, fails, passes, clashes, counts, unknown (`backuplock.tree.Fate`)
-                liveness    life (live, late, stale, unknown), reasons, condemned_by, doubt (why it is not told: unreadable,
-                            clocks, just arrived, only asks; null where it is)
+                liveness    life (live, late, stale, unknown), reasons, condemned_by, doubt (why it is not
+                            told: unreadable, clocks, just arrived, only asks; null where it is)
                 difference  null, or how Longhorn by this machine's clock sees it otherwise
                 raw         with -v: the body, bytes that are not UTF-8 as U+FFFD
 edges           who blocks whom: blocker, blocked (keys), rule (acquired, time, name, unread, clash), sure,
