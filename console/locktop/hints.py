@@ -38,7 +38,8 @@ def _advice(row: Row, lock: LockFile, now: Span, local_now_ns: int) -> str:
         return _advice_waiting(lock, now)
     if state is State.HELD and lock.record and lock.record.type == LockType.DELETION:
         return (
-            "Written on time. A deletion works block by block, minutes to many hours: wait, or find its holder."
+            "Written on time. A deletion works block by block, minutes to many hours: wait, or find "
+            "its holder."
         )
     if state is State.HELD and row.volume.name == BACKING_IMAGE:
         return "Written on time. This one lock domain guards all backing images of the target."
