@@ -318,7 +318,7 @@ class Session:
         past, gaps = source.past(PAST) if self.board is None else ((), ())
         self.board = board_of(snapshot, self.board)
         self._blocks = blocks_of(self.board, self._blocks)
-        happened, cares = self._take(snapshot)
+        happened, cares = self._take(store, snapshot)
         self._failures = 0
         self._due = self.clock.mono_ns()
         anew, self._anew = self._anew, False
@@ -327,11 +327,12 @@ class Session:
             snapshot, self.board, self._blocks, happened, told.tracks, past, gaps, anew, told.problem, cares
         )
 
-    def _take(self, snapshot: Snapshot) -> tuple[tuple[LockEvent, ...], tuple[Care, ...]]:
+    def _take(self, store: Store, snapshot: Snapshot) -> tuple[tuple[LockEvent, ...], tuple[Care, ...]]:
         """What happened, and how it stands with the locks that were broken here."""
         if self.breaker is None:
             return self._chronicle.take(snapshot), ()
         after = self.breaker.aftermath
+        self.breaker.recognize(store, snapshot)
         happened = self._chronicle.take(snapshot, after.leaving(), after.returning())
         return happened, self.breaker.look(snapshot, frozenset(self._chronicle.tracks))
 

@@ -69,6 +69,16 @@ class View(Leaving):
         """Keys of the locks that are marked here, or of the one under the cursor."""
         return ()
 
+    @property
+    def broken_entry(self) -> str:
+        """The transaction of the broken lock under the cursor, if it stands on one."""
+        return ""
+
+    @property
+    def why_not_break(self) -> str:
+        """Why what is chosen here cannot be broken; "" if it may be tried."""
+        return ""
+
     def compose(self) -> ComposeResult:
         """Header, tabs, banner, what the view itself brings, footer."""
         glyphs = self.locktop.glyphs

@@ -24,14 +24,19 @@ from locktop.widgets.panes import Scroller
 
 
 class UndoScreen(View):
-    """A list and, below it, everything about the one under the cursor."""
+    """A list and, below it, everything about the one under the cursor.
+
+    Args:
+        entry: the transaction to begin with.
+    """
 
     PLACE: ClassVar[Place] = "undo"
     BINDINGS: ClassVar = bindings("undo")
     AUTO_FOCUS: ClassVar[str] = "KeyList"
 
-    def __init__(self) -> None:
+    def __init__(self, entry: str = "") -> None:
         super().__init__()
+        self._wanted = entry
         self._shelf: Shelf | None = None
         self._entries: Mapping[str, Entry] = {}
 
@@ -63,6 +68,9 @@ class UndoScreen(View):
             self._shelf = shelf
             self._entries = entries_of(shelf)
             keys.show(list(self._entries), heading, self._paint)
+            if self._wanted in self._entries:
+                keys.move_to(list(self._entries).index(self._wanted))
+                self._wanted = ""
         keys.tick(self._instead(), faded=bool(self._shelf and self._shelf.problem))
         self._show_about(status)
 
