@@ -13,14 +13,15 @@ from textual import events
 from textual.command import CommandPalette
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.theme import ThemeProvider
 
 from backuplock.text import ellipsize_middle, printable
-from locktop.acting import Acting
+from locktop.badge import Contexts
+from locktop.choosing import Choosing
 from locktop.commands import KeyCommands
 from locktop.format import ASCII, Glyphs, name, pick_glyphs
 from locktop.keys import Place, bindings
 from locktop.messages import SessionReported, SimulateRequested
-from locktop.output.streams import say
 from locktop.rows import Row
 from locktop.screens.base import Sheet, View
 from locktop.screens.blocked import BlockedScreen
@@ -32,7 +33,7 @@ from locktop.screens.locks import LocksScreen
 from locktop.screens.simulate import SimulateScreen
 from locktop.session import Event, Session
 from locktop.status import Status
-from locktop.theme import DARK
+from locktop.theme import DARK, inks
 
 LAST_RESORT_S = 15.0
 """How long after a signal the process ends if it has not ended in good order; longer than acts on the
@@ -40,16 +41,18 @@ store are waited for."""
 
 _WIDTHS: list[tuple[int, str]] = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 _HEIGHTS: list[tuple[int, str]] = [(0, "-short"), (30, "-tall")]
+NO_CONTEXTS = Contexts()
 _NOTHING = Status("", "", read_only=True, mono_ns=0, wall_ns=0, interval_ns=0)
 
 
-class LocktopApp(Acting, inherit_bindings=False):
+class LocktopApp(Choosing, inherit_bindings=False):
     """The console on one session.
 
     Args:
         session: not yet started; the app starts and closes it.
         ascii_only: draw in plain ASCII; else the terminal's locale decides.
         handle_signals: SIGTERM, SIGHUP and SIGINT end the app in good order.
+        contexts, words: see `Choosing`.
     """
 
     TITLE = "locktop"
@@ -74,8 +77,10 @@ class LocktopApp(Acting, inherit_bindings=False):
         *,
         ascii_only: bool = False,
         handle_signals: bool = False,
+        contexts: Contexts = NO_CONTEXTS,
+        words: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(session)
+        super().__init__(session, contexts=contexts, words=words)
         self.glyphs: Glyphs = pick_glyphs(ascii_only=ascii_only)
         self._handle_signals = handle_signals
         self.register_theme(DARK)
@@ -87,6 +92,10 @@ class LocktopApp(Acting, inherit_bindings=False):
         """Whether everything is drawn in ASCII."""
         return self.glyphs is ASCII
 
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """What our styles need and themes of others do not define."""
+        return inks(self.current_theme)
+
     # -- life
 
     def on_mount(self) -> None:
@@ -96,6 +105,7 @@ class LocktopApp(Acting, inherit_bindings=False):
         if self._handle_signals:
             self._catch_signals()
         self.call_after_refresh(self.session.start, self._hear)
+        self.tell_words()
 
     def on_unmount(self) -> None:
         """Nothing more is asked of the store."""
@@ -212,6 +222,14 @@ class LocktopApp(Acting, inherit_bindings=False):
             plain = "-ascii" if self.plain else None
             self.push_screen(CommandPalette(placeholder="what do you want to do?", classes=plain))
 
+    def action_themes(self) -> None:
+        """Choose how it looks; the theme of the beginning is safe for colour-blind eyes."""
+        if not isinstance(self.screen, CommandPalette):
+            plain = "-ascii" if self.plain else None
+            self.push_screen(
+                CommandPalette(providers=[ThemeProvider], placeholder="which theme?", classes=plain)
+            )
+
     def action_redraw(self) -> None:
         """Paint everything again."""
         self.refresh(layout=True)
@@ -230,21 +248,3 @@ class LocktopApp(Acting, inherit_bindings=False):
         # The key goes out as text that is safe to paste: it came from the store.
         self.copy_to_clipboard(printable(row.key, limit=4096))
         self.notify(f"copied {ellipsize_middle(name(row.key), 60, self.glyphs.ellipsis)}", markup=False)
-
-
-def run(session: Session, *, ascii_only: bool = False, mouse: bool = True) -> int:
-    """Show the console until a person leaves it; the exit code of the process.
-
-    An error that nobody foresaw is raised here, once the terminal is as it was. A request to the store that
-    still hangs by then keeps nobody: its thread is a daemon.
-    """
-    app = LocktopApp(session, ascii_only=ascii_only, handle_signals=True)
-    try:
-        app.run(mouse=mouse)
-    finally:
-        session.close()
-        for line in session.last_words:
-            say(line)
-    if app.crash is not None:
-        raise app.crash
-    return app.return_code or 0

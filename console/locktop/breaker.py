@@ -153,6 +153,18 @@ class Breaker:
         """A look failed."""
         self._record(self.aftermath.lose(mono_ns))
 
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """What would be left undone or unwatched if this ended now, printable lines."""
+        undecided = [care for care in self.aftermath.cares if not care.vigil.decided]
+        under_way = ("an act on the store is under way",) if self._acting.locked() else ()
+        waits = tuple(self._asked.values()) if not under_way else ()
+        return (
+            *under_way,
+            *waits,
+            *(f"{care.vigil.token.shown} was broken just now and is watched" for care in undecided),
+        )
+
     # -- what a person asks for
 
     def number(self) -> int:

@@ -46,7 +46,8 @@ class Controls(ContainedApp, inherit_bindings=False):
     def why_off(self, key: Key) -> str:
         """Why a key does nothing in this session, "" if it does."""
         replay = self.session.playback is not None
-        off = {"write": self.picture.status.read_only, "store": replay, "recording": not replay}
+        read_only = self.picture.status.read_only
+        off = {"write": read_only, "store": replay, "contexts": replay, "recording": not replay}
         return REASONS[key.needs] if off.get(key.needs) else ""
 
     async def run_action(

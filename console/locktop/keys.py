@@ -20,6 +20,7 @@ Place = Literal[
     "events",
     "explain",
     "columns",
+    "contexts",
     "break",
     "undo",
     "confirm",
@@ -62,6 +63,7 @@ class Key:
 REASONS: dict[str, str] = {
     "write": "this session is read-only; locktop --write TARGET opens it",
     "store": "this is a recording: no store is asked",
+    "contexts": "a recording has no contexts",
     "recording": "only a recording can be wound",
 }
 """Why a key is off while what it needs is not given."""
@@ -150,6 +152,8 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("jump(-1)", "left_square_bracket", "[", "", "", "app", needs="recording"),
     Key("undo_view", "u", "u", "broken locks, put one back", "PROGRAM", "app", needs="store"),
+    Key("contexts", "C", "C T", "another context, theme", "PROGRAM", "app", needs="contexts"),
+    Key("themes", "T", "T", "choose a theme", "", "app"),
     Key("help", "question_mark,f1", "?", "this help", "PROGRAM", "app", "help", 0),
     Key("quit", "q,ctrl+q", "q", "quit", "PROGRAM", "app", "quit", 0),
     Key("quit", "ctrl+c", "^c", "", "", "app"),
@@ -222,6 +226,11 @@ KEYS: tuple[Key, ...] = (
     Key("toggle_column", "space", "space", "show, hide", "", "columns", "show, hide", 1),
     Key("usual", "d", "d", "the usual ones", "", "columns", "the usual ones", 2),
     Key("back", "escape,enter,c", "esc", "close", "", "columns", "close", 0),
+    # Contexts
+    Key("move(1)", "j,down", "j k", "down, up", "", "contexts"),
+    Key("move(-1)", "k,up", "k", "", "", "contexts"),
+    Key("choose", "enter", "enter", "work there", "", "contexts", "work there", 1),
+    Key("back", "escape,C", "esc", "close", "", "contexts", "close", 0),
     # Breaking
     Key("field(1)", "tab", "tab", "next, previous field", "", "break", "next", 1),
     Key("field(-1)", "shift+tab", "shift+tab", "", "", "break"),
@@ -291,7 +300,7 @@ def help_groups(place: Place, *, replay: bool = False) -> dict[str, list[Key]]:
     """What the help of a place lists, by group, in the order of the table."""
     groups: dict[str, list[Key]] = {}
     for key in KEYS:
-        fits = replay or key.needs != "recording"
+        fits = key.needs != "contexts" if replay else key.needs != "recording"
         if key.group and key.place in (place, "app") and fits:
             groups.setdefault(key.group, []).append(key)
     return groups

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 
 from textual.pilot import Pilot
 
-from locktop.app import LocktopApp
+from locktop.app import NO_CONTEXTS, LocktopApp
+from locktop.badge import Contexts
 from locktop.screens.locks import LocksScreen
 from locktop.session import Session
 from locktop.widgets.lock_table import LockTable
@@ -24,9 +25,11 @@ async def console(
     *,
     ascii_only: bool = False,
     loaded: bool = True,
+    contexts: Contexts = NO_CONTEXTS,
+    words: tuple[str, ...] = (),
 ) -> AsyncIterator[tuple[LocktopApp, Pilot[int]]]:
     """A console without a terminal; `loaded` waits for the first snapshot."""
-    app = LocktopApp(session, ascii_only=ascii_only)
+    app = LocktopApp(session, ascii_only=ascii_only, contexts=contexts, words=words)
     async with app.run_test(size=size, notifications=True) as pilot:
         if loaded:
             await until(pilot, lambda: app.status.board is not None)

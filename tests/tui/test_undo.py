@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 
 from backuplock import layout, wire
 from backuplock.breaking import Audit, Fate, Step, copies, unfinished
+from backuplock.breaking.interrupted import FOREIGN_NS
 from backuplock.breaking.quarantine import FOLDER, description
-from backuplock.breaking.recover import FOREIGN_NS
 from backuplock.clock import SECOND
 from backuplock.errors import Denied, Unreachable
 from backuplock.model import LockRecord
@@ -363,7 +363,7 @@ async def test_a_write_whose_answer_was_lost_is_no_alarm(tmp_path: Path) -> None
         await broken(app, pilot, DEAD)
         await shelf(app, pilot)
         store.add("put", after=Unreachable("the answer was lost"), times=1)
-        await agreed(app, pilot, "was not put back: the answer was lost")
+        await agreed(app, pilot, "it counts for 150 s, and nobody refreshes it")
         assert scene.store.read(DEAD) is not None
         await look_again(app, pilot)
         assert "CAME BACK" not in text(app)

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     from locktop.demo.stage import Stage, staged
 
     def show(stage: Stage) -> int:
-        from locktop import app
+        from locktop import launch
         from locktop.breaker import breaker_for
         from locktop.session import Session
 
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
             interval_s=settings.interval.value,
             breaker=breaker_for(target, writable=True, even_if_live=True, audit=audit),
         )
-        return app.run(session, ascii_only=settings.ascii.value, mouse=settings.mouse.value)
+        return launch.run(session, ascii_only=settings.ascii.value, mouse=settings.mouse.value)
 
     with staged(seed=seed, keep=options.keep) as stage:
         if options.keep:

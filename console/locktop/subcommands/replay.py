@@ -173,7 +173,7 @@ def _console(
 ) -> int:
     """The console from the second instant of `span` on; it can be wound back to the first."""
     from backuplock.replay import ReplayClock, ReplayStore
-    from locktop import app
+    from locktop import launch
     from locktop.playback import Playback
     from locktop.session import Session
 
@@ -188,4 +188,4 @@ def _console(
         clock=clock,
         playback=Playback(journal, clock),
     )
-    return app.run(session, ascii_only=settings.ascii.value, mouse=settings.mouse.value)
+    return launch.run(session, ascii_only=settings.ascii.value, mouse=settings.mouse.value)

@@ -45,6 +45,22 @@ class HeaderBar(Bar):
     """Target, mode, pulse, age of the data, round trip, skew, the store's time."""
 
 
+class CautionBar(Bar):
+    """The red line of a context that people should be careful with."""
+
+    def show(self, left: Line, right: Line | None = None) -> None:
+        """An empty line hides it."""
+        self.set_class(bool(left), "-shown")
+        super().show(left, right)
+
+    def render_line(self, y: int) -> Strip:
+        """Words on a thick line."""
+        rule, width = self._glyphs.bold_rule, self.size.width
+        words = cut(self._left, max(0, width - 4), self._glyphs.ellipsis)
+        rest = max(0, width - 2 - width_of(words))
+        return self.paint([(rule * 2, "danger"), *words, (rule * rest, "danger")], width)
+
+
 class TabBar(Bar):
     """The numbered views, and how many locks are in which state."""
 
