@@ -172,12 +172,11 @@ class LocktopApp(Choosing, inherit_bindings=False):
             self.push_screen(HelpScreen(self.place_of(self.screen)))
 
     async def action_show_view(self, view: str) -> None:
-        """Go to one of the numbered views; from what is open in it back to the view itself."""
+        """Go to one of the numbered views: to the view itself, whatever was open in it before."""
         if isinstance(self.screen, Sheet):
             self.screen.dismiss()
         if view != self.current_mode:
             await self.switch_mode(view)
-            return
         while len(self.screen_stack) > 1:
             await self.pop_screen()
 

@@ -469,6 +469,28 @@ async def test_what_cannot_be_finished_says_why(tmp_path: Path) -> None:
             assert isinstance(app.screen, UndoScreen)
 
 
+@pytest.mark.parametrize(
+    ("refreshed", "flag"), [(False, "--take-back"), (True, "--finish")], ids=["removed", "written since"]
+)
+async def test_y_copies_the_command_that_makes_sense(tmp_path: Path, refreshed: bool, flag: str) -> None:
+    scene = quiet(night())
+    body = scene.store.read(DEAD)
+    assert body is not None
+    entry = interrupt(scene, tmp_path, DEAD, Step.REMOVED)
+    if refreshed:
+        scene.advance(5)
+        scene.store.put(DEAD, body.body)
+    back = copy(scene, 3, 7200, mark="undone")
+    async with breaking(scene, tmp_path) as (app, pilot):
+        await shelf(app, pilot)
+        await pilot.press("y")
+        assert app.clipboard == f"locktop undo -t {scene.store.url} {flag} {entry} --write"
+        await pilot.press("G", "y")
+        assert back in flat(app)
+        assert "nothing to copy: it was put back already" in said(app)
+        assert entry in app.clipboard
+
+
 # -- sessions that only read
 
 

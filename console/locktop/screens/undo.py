@@ -166,9 +166,12 @@ class UndoScreen(View):
     def action_copy(self) -> None:
         """Copy the command line that does it."""
         entry = self._chosen
-        if entry is not None:
-            self.app.copy_to_clipboard(command(entry, self.locktop.session.url))
+        line = command(entry, self.locktop.session.url) if entry is not None else ""
+        if line:
+            self.app.copy_to_clipboard(line)
             self.notify("copied the command line", markup=False)
+        elif entry is not None:
+            self.notify(f"nothing to copy: {entry.why_not}", markup=False, severity="warning")
 
     def action_back(self) -> None:
         """Back to where one came from."""

@@ -75,6 +75,13 @@ class TabBar(Bar):
             left.append(("   ", "text"))
         self.show(left, counts)
 
+    def render_line(self, y: int) -> Strip:
+        """The tabs in full; where there is no room beside them, the counts without their words."""
+        width, left, right = self.size.width, self._left, self._right
+        if width_of(left) + width_of(right) > width:
+            right = [(text, tone) for text, tone in right if tone != "dim"]
+        return self.paint(spread(left, right, width, self._glyphs.ellipsis), width)
+
     def on_click(self, event: events.Click) -> None:
         """A click on a tab goes there."""
         at = 1
