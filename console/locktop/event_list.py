@@ -48,7 +48,7 @@ TONES = {
     EventKind.CLASH: "alert",
 }
 _WORD = max(len(kind.value) for kind in EventKind) + 1
-_TYPE, _LOCK, _DETAIL_LEAST = 8, 21, 12
+_TYPE, _LOCK, _DETAIL_LEAST, _SHORT_ID = 8, 21, 12, 28
 
 
 SEPARATOR = "before"
@@ -182,7 +182,7 @@ def widths_of(width: int, *, claims: bool, holders: bool, days: bool) -> Widths:
     sizes = {"who": 0, "claim": 0, "lock": 0}
     who = ("who" if holders else "lock", _LOCK, True)
     for column, wanted, there in (who, ("claim", 24, claims), ("lock", _LOCK, holders)):
-        if there and left - wanted - 2 >= 34:
+        if there and left - wanted - 2 >= (_SHORT_ID if column == "claim" else 34):
             sizes[column] = wanted
             left -= wanted + 2
     volume = max(8, min(40, left - 2))
