@@ -174,7 +174,6 @@ def test_it_is_exported_once(scene: Scene, tmp_path: Path, capsys: pytest.Captur
         (["--id", "lock-feed"], "is not the id of a broken lock"),
         (["--verify", "--last", "2"], "are of the whole trail"),
         (["--export", "x", "--id", "2026"], "are of the whole trail"),
-        (["--export", "x", "-t", "/mnt"], "are of the whole trail"),
         (["--verify", "--export", "x"], "not allowed with"),
         (["--export", "/nowhere/at/all"], "--export"),
     ],

@@ -66,10 +66,9 @@ def run(options: argparse.Namespace) -> int:
         raise Usage(
             "--head: it is no hash of 64 hexadecimal digits", advice="locktop audit --verify prints one"
         )
-    parts = (options.last, options.id, options.target, options.context)
-    if (options.verify or options.export is not None) and any(one is not None for one in parts):
-        what = "--verify and --export are of the whole trail"
-        raise Usage(what, advice="leave out --last, --id, --target and --context")
+    if (options.verify or options.export is not None) and (options.last or options.id) is not None:
+        what = "--verify and --export are of the whole trail, whatever the target"
+        raise Usage(what, advice="leave out --last and --id")
     if options.id is not None:
         check_start(options.id)
     last = _last(options.last)
