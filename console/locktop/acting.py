@@ -6,9 +6,10 @@ from backuplock.breaking import Fate, Token, token_of
 from backuplock.errors import Malformed
 from backuplock.model import Snapshot
 from locktop.break_sheet import told
-from locktop.controls import Controls
+from locktop.controls import USUAL, Controls
 from locktop.deeds import MOST, Acted, Care, Restored, Shelf, Stumbled
 from locktop.format import plural
+from locktop.keymap import Keymap
 from locktop.keys import REASONS, dangerous_keys
 from locktop.screens.base import Sheet, View
 from locktop.screens.break_ import BreakScreen
@@ -23,14 +24,15 @@ LONG_S = 15
 class Acting(Controls, inherit_bindings=False):
     """Controls of a session that may have somebody who breaks locks."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, keymap: Keymap = USUAL) -> None:
         breaker = session.breaker
-        super().__init__(session, read_only=breaker is None or not breaker.writable)
+        super().__init__(session, read_only=breaker is None or not breaker.writable, keymap=keymap)
         self._alarmed: frozenset[str] = frozenset()
         self._restored: frozenset[str] = frozenset()
         for key in dangerous_keys():
             off = self.picture.status.read_only
-            self.bind(key.keys, f"say_off('{key.needs}')" if off else key.action, description=key.words)
+            names = ",".join(keymap.keys_of(key))
+            self.bind(names, f"say_off('{key.needs}')" if off else key.action, description=key.words)
 
     def action_say_off(self, needs: str) -> None:
         """Why a dangerous key does nothing."""

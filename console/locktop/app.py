@@ -13,13 +13,15 @@ from textual import events
 from textual.command import CommandPalette
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.theme import ThemeProvider
 
 from backuplock.text import ellipsize_middle, printable
 from locktop.badge import Contexts
-from locktop.choosing import Choosing
+from locktop.choosing import NO_CONTEXTS, Choosing
 from locktop.commands import KeyCommands
+from locktop.controls import USUAL
 from locktop.format import ASCII, Glyphs, name, pick_glyphs
+from locktop.habits import Memory
+from locktop.keymap import Keymap
 from locktop.keys import Place, bindings
 from locktop.messages import SessionReported, SimulateRequested
 from locktop.rows import Row
@@ -29,7 +31,7 @@ from locktop.screens.details import DetailsScreen
 from locktop.screens.events import EventsScreen
 from locktop.screens.explain import ExplainScreen
 from locktop.screens.help import HelpScreen
-from locktop.screens.locks import LocksScreen
+from locktop.screens.remembering import RememberingLocks
 from locktop.screens.simulate import SimulateScreen
 from locktop.session import Event, Session
 from locktop.status import Status
@@ -41,7 +43,6 @@ store are waited for."""
 
 _WIDTHS: list[tuple[int, str]] = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 _HEIGHTS: list[tuple[int, str]] = [(0, "-short"), (30, "-tall")]
-NO_CONTEXTS = Contexts()
 _NOTHING = Status("", "", read_only=True, mono_ns=0, wall_ns=0, interval_ns=0)
 
 
@@ -52,14 +53,14 @@ class LocktopApp(Choosing, inherit_bindings=False):
         session: not yet started; the app starts and closes it.
         ascii_only: draw in plain ASCII; else the terminal's locale decides.
         handle_signals: SIGTERM, SIGHUP and SIGINT end the app in good order.
-        contexts, words: see `Choosing`.
+        contexts, words, keymap, memory: see `Choosing`.
     """
 
     TITLE = "locktop"
     CSS_PATH = "styles/locktop.tcss"
     BINDINGS: ClassVar = bindings("app")
     MODES: ClassVar = {
-        "locks": LocksScreen,
+        "locks": RememberingLocks,
         "blocked": BlockedScreen,
         "simulate": SimulateScreen,
         "events": EventsScreen,
@@ -79,12 +80,15 @@ class LocktopApp(Choosing, inherit_bindings=False):
         handle_signals: bool = False,
         contexts: Contexts = NO_CONTEXTS,
         words: tuple[str, ...] = (),
+        keymap: Keymap = USUAL,
+        memory: Memory | None = None,
     ) -> None:
-        super().__init__(session, contexts=contexts, words=words)
+        super().__init__(session, contexts=contexts, words=words, keymap=keymap, memory=memory)
         self.glyphs: Glyphs = pick_glyphs(ascii_only=ascii_only)
         self._handle_signals = handle_signals
         self.register_theme(DARK)
         self.theme = DARK.name
+        self.wear_theme()
         self.set_reactive(LocktopApp.status, self.picture.status)
 
     @property
@@ -105,7 +109,7 @@ class LocktopApp(Choosing, inherit_bindings=False):
         if self._handle_signals:
             self._catch_signals()
         self.call_after_refresh(self.session.start, self._hear)
-        self.tell_words()
+        self.begin()
 
     def on_unmount(self) -> None:
         """Nothing more is asked of the store."""
@@ -220,14 +224,6 @@ class LocktopApp(Choosing, inherit_bindings=False):
         if not isinstance(self.screen, CommandPalette):
             plain = "-ascii" if self.plain else None
             self.push_screen(CommandPalette(placeholder="what do you want to do?", classes=plain))
-
-    def action_themes(self) -> None:
-        """Choose how it looks; the theme of the beginning is safe for colour-blind eyes."""
-        if not isinstance(self.screen, CommandPalette):
-            plain = "-ascii" if self.plain else None
-            self.push_screen(
-                CommandPalette(providers=[ThemeProvider], placeholder="which theme?", classes=plain)
-            )
 
     def action_redraw(self) -> None:
         """Paint everything again."""

@@ -11,6 +11,8 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
+from locktop.key_ids import AT_ONCE, PRIORITY_KEYS, can_change, id_of
+
 Place = Literal[
     "app",
     "locks",
@@ -260,18 +262,18 @@ KEYS: tuple[Key, ...] = (
     Key("scroll(-1)", "k,up", "k", "", "", "help"),
 )
 
-PRIORITY_KEYS = frozenset({"ctrl+c", "ctrl+q", "ctrl+z", "ctrl+l", "ctrl+p"})
-"""Keys that work wherever the focus is, in a text field as well."""
-
-AT_ONCE = frozenset({"slash", "tab", "shift+tab"})
-"""Keys that are obeyed before the next key is looked at: what is typed on in one go goes where it belongs.
-The slash is text in a text field (`View.check_action`)."""
-
 
 def bindings(place: Place, *, read_only: bool = True) -> list[BindingType]:
     """Textual's bindings of one place."""
     return [
-        Binding(single, key.action, key.words, show=False, priority=single in PRIORITY_KEYS | AT_ONCE)
+        Binding(
+            single,
+            key.action,
+            key.words,
+            show=False,
+            priority=single in PRIORITY_KEYS | AT_ONCE,
+            id=id_of(place, key.action) if can_change(place, single) else None,
+        )
         for key in KEYS
         if key.place == place and not (key.dangerous and read_only)
         for single in key.keys.split(",")

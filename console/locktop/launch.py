@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from locktop.app import NO_CONTEXTS, LocktopApp
+from locktop.app import LocktopApp
 from locktop.badge import Contexts
+from locktop.choosing import NO_CONTEXTS
+from locktop.controls import USUAL
+from locktop.habits import Memory, habits_path
+from locktop.keymap import Keymap
 from locktop.output.streams import say
 from locktop.session import Session
 
 
 def run(
-    session: Session, *, ascii_only: bool = False, mouse: bool = True, contexts: Contexts = NO_CONTEXTS
+    session: Session,
+    *,
+    ascii_only: bool = False,
+    mouse: bool = True,
+    contexts: Contexts = NO_CONTEXTS,
+    keymap: Keymap = USUAL,
 ) -> int:
     """Show the console; the exit code of the process.
 
@@ -17,12 +26,19 @@ def run(
     nobody foresaw is raised here, once the terminal is as it was. A request to the store that still hangs by
     then keeps nobody: its thread is a daemon.
     """
+    memory = Memory(habits_path())
     told: list[str] = []
     words: tuple[str, ...] = ()
     try:
         while True:
             app = LocktopApp(
-                session, ascii_only=ascii_only, handle_signals=True, contexts=contexts, words=words
+                session,
+                ascii_only=ascii_only,
+                handle_signals=True,
+                contexts=contexts,
+                words=words,
+                keymap=keymap,
+                memory=memory,
             )
             try:
                 app.run(mouse=mouse)

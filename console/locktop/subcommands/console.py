@@ -82,12 +82,14 @@ def run(options: argparse.Namespace) -> int:
     needs_terminal(f"locktop ls {printable(given, limit=200)}")
     # Nothing of the console is needed to refuse a wrong command line.
     from locktop import launch
+    from locktop.keymap import read_keymap
 
     return launch.run(
         _session(settings),
         ascii_only=settings.ascii.value,
         mouse=settings.mouse.value,
         contexts=_contexts(flags, file),
+        keymap=read_keymap(file.keys),
     )
 
 
