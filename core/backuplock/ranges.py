@@ -95,6 +95,7 @@ class Chain:
                 if branch is None:
                     tasks.append(self._by_folders(first))
                     continue
+                ready += [(folder, self._views.idle(name, folder)) for name, folder in branch.idle]
                 if self._alone:
                     # Threads would only wait for each other: what is read is as near as what is listed.
                     ready += [(volume.folder, _view(self._views, volume)) for volume in branch.volumes]

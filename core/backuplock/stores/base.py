@@ -105,9 +105,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """All volumes below one first level; `requests` is how many folders were listed for it."""
+    """All volumes below one first level; `requests` is how many folders were listed for it.
+
+    `idle`: name and folder of those that have no `locks`; of what else they have nothing is known.
+    """
 
     volumes: tuple[Found, ...]
+    idle: tuple[tuple[str, str], ...]
     requests: int
     observed: Observation | None = None
 
