@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from backuplock.breaking import Token, token_of
+from backuplock.breaking import Fate, Token, token_of
 from backuplock.errors import Malformed
 from backuplock.model import Snapshot
 from locktop.break_sheet import told
-from locktop.controls import Controls
+from locktop.controls import USUAL, Controls
 from locktop.deeds import MOST, Acted, Care, Restored, Shelf, Stumbled
 from locktop.format import plural
+from locktop.keymap import Keymap
 from locktop.keys import REASONS, dangerous_keys
 from locktop.screens.base import Sheet, View
 from locktop.screens.break_ import BreakScreen
@@ -23,13 +24,15 @@ LONG_S = 15
 class Acting(Controls, inherit_bindings=False):
     """Controls of a session that may have somebody who breaks locks."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, keymap: Keymap = USUAL) -> None:
         breaker = session.breaker
-        super().__init__(session, read_only=breaker is None or not breaker.writable)
+        super().__init__(session, read_only=breaker is None or not breaker.writable, keymap=keymap)
         self._alarmed: frozenset[str] = frozenset()
+        self._restored: frozenset[str] = frozenset()
         for key in dangerous_keys():
             off = self.picture.status.read_only
-            self.bind(key.keys, f"say_off('{key.needs}')" if off else key.action, description=key.words)
+            names = ",".join(keymap.keys_of(key))
+            self.bind(names, f"say_off('{key.needs}')" if off else key.action, description=key.words)
 
     def action_say_off(self, needs: str) -> None:
         """Why a dangerous key does nothing."""
@@ -42,6 +45,9 @@ class Acting(Controls, inherit_bindings=False):
         """Ask whether the locks that are chosen on the screen shall be broken."""
         screen, board = self.screen, self.picture.status.board
         if self.picture.status.read_only or not isinstance(screen, View) or board is None:
+            return
+        if screen.why_not_break:
+            self.notify(screen.why_not_break, markup=False, severity="warning")
             return
         keys = screen.chosen_locks
         if len(keys) > MOST:
@@ -72,11 +78,16 @@ class Acting(Controls, inherit_bindings=False):
     # -- putting back
 
     def action_undo_view(self) -> None:
-        """What was broken, and can be put back."""
-        if isinstance(self.screen, Sheet):
-            self.screen.dismiss()
+        """What was broken, and can be put back, beginning with what is chosen on the screen."""
+        screen = self.screen
+        if isinstance(screen, Sheet):
+            screen.dismiss()
+        self.open_broken(screen.broken_entry if isinstance(screen, View) else "")
+
+    def open_broken(self, entry: str) -> None:
+        """The copies of broken locks; `entry` is the transaction to begin with."""
         if not any(isinstance(screen, UndoScreen) for screen in self.screen_stack):
-            self.push_screen(UndoScreen())
+            self.push_screen(UndoScreen(entry))
 
     def action_refresh_now(self) -> None:
         """What was broken is read anew as well where that is shown."""
@@ -111,10 +122,14 @@ class Acting(Controls, inherit_bindings=False):
         self._ring(self.picture.status.deeds.cares)
 
     def _ring(self, cares: tuple[Care, ...]) -> None:
-        """Once for each lock that came back."""
+        """Once for each lock that came back; that somebody put back is told without an alarm."""
         for care in came_back(cares):
             if care.entry not in self._alarmed:
                 words = f"{care.vigil.words}; {care.vigil.help}"
                 self.notify(words, markup=False, severity="error", timeout=2 * LONG_S)
                 self.bell()
         self._alarmed = frozenset(care.entry for care in came_back(cares))
+        back = {care.entry: care.vigil.words for care in cares if care.vigil.fate is Fate.PUT_BACK}
+        for entry in back.keys() - self._restored:
+            self.notify(back[entry], markup=False, timeout=LONG_S)
+        self._restored = frozenset(back)

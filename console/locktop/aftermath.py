@@ -6,6 +6,8 @@ Shared by two threads: the breaker's adds, the session's looks.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 
 from backuplock.breaking import Fate, Vigil
 from backuplock.clock import SECOND
@@ -18,6 +20,9 @@ TOLD_NS = 60 * SECOND
 
 GRACE_NS = 60 * SECOND
 """How long after its end a watch still waits for a store that does not answer."""
+
+DOUBT_NS = 30 * SECOND
+"""For how long after a return a mark may still tell that it was none: it is written after the lock."""
 
 
 class Aftermath:
@@ -68,6 +73,28 @@ class Aftermath:
         with self._guard:
             return frozenset(self._returning)
 
+    def recognize(self, snapshot: Snapshot, tell: Callable[[Vigil], Vigil]) -> tuple[Care, ...]:
+        """Tell locks that somebody else put back from those that came back, before anything is made of a
+        Snapshot; those that were put back.
+
+        Args:
+            tell: looks into the store, as `told_apart`; only asked about locks that are there again.
+        """
+        with self._guard:
+            back = [
+                (one, found)
+                for one in self._cares
+                if (found := one.vigil.look(snapshot)).fate is Fate.CAME_BACK
+                and snapshot.ended_mono_ns - (found.at_mono_ns or 0) <= DOUBT_NS
+            ]
+        told = {one.entry: replace(one, vigil=tell(found)) for one, found in back}
+        put_back = {entry: one for entry, one in told.items() if one.vigil.fate is Fate.PUT_BACK}
+        with self._guard:
+            self._cares = [put_back.get(one.entry, one) for one in self._cares]
+            for one in put_back.values():
+                self._returning[one.vigil.token.key] = snapshot.began_mono_ns
+        return tuple(put_back.values())
+
     def look(self, snapshot: Snapshot, known: frozenset[str]) -> tuple[Care, ...]:
         """One more Snapshot; the watches that were decided by it.
 
@@ -88,7 +115,7 @@ class Aftermath:
                 key: at for key, at in self._returning.items() if key not in seen and began <= at + RETURN_NS
             }
             before = self._cares
-            after = [Care(one.entry, one.vigil.look(snapshot)) for one in before]
+            after = [replace(one, vigil=one.vigil.look(snapshot)) for one in before]
             self._cares = [one for one in after if _stays(one.vigil, snapshot, now)]
         return _decided(before, after)
 
@@ -97,7 +124,7 @@ class Aftermath:
         with self._guard:
             before = self._cares
             self._cares = [
-                Care(one.entry, one.vigil.give_up(mono_ns))
+                replace(one, vigil=one.vigil.give_up(mono_ns))
                 if mono_ns > one.vigil.until_mono_ns + GRACE_NS
                 else one
                 for one in before
@@ -111,7 +138,11 @@ def _decided(before: list[Care], after: list[Care]) -> tuple[Care, ...]:
 
 
 def _stays(vigil: Vigil, snapshot: Snapshot, now: int) -> bool:
-    """A verdict is told for a while; that one came back, for as long as it is there."""
+    """A verdict is told for a while; that one came back, for as long as it is there; that one is gone, no
+    longer than it is."""
+    there = vigil.token.key in snapshot.by_key
+    if vigil.fate in (Fate.GONE, Fate.REPLACED) and there:
+        return False
     if vigil.at_mono_ns is None or now - vigil.at_mono_ns <= TOLD_NS:
         return True
-    return vigil.fate is Fate.CAME_BACK and vigil.token.key in snapshot.by_key
+    return vigil.fate is Fate.CAME_BACK and there

@@ -15,12 +15,15 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from backuplock.text import ellipsize_middle, printable
-from locktop.acting import Acting
+from locktop.badge import Contexts
+from locktop.choosing import NO_CONTEXTS, Choosing
 from locktop.commands import KeyCommands
+from locktop.controls import USUAL
 from locktop.format import ASCII, Glyphs, name, pick_glyphs
+from locktop.habits import Memory
+from locktop.keymap import Keymap
 from locktop.keys import Place, bindings
 from locktop.messages import SessionReported, SimulateRequested
-from locktop.output.streams import say
 from locktop.rows import Row
 from locktop.screens.base import Sheet, View
 from locktop.screens.blocked import BlockedScreen
@@ -28,11 +31,11 @@ from locktop.screens.details import DetailsScreen
 from locktop.screens.events import EventsScreen
 from locktop.screens.explain import ExplainScreen
 from locktop.screens.help import HelpScreen
-from locktop.screens.locks import LocksScreen
+from locktop.screens.remembering import RememberingLocks
 from locktop.screens.simulate import SimulateScreen
 from locktop.session import Event, Session
 from locktop.status import Status
-from locktop.theme import DARK
+from locktop.theme import DARK, inks
 
 LAST_RESORT_S = 15.0
 """How long after a signal the process ends if it has not ended in good order; longer than acts on the
@@ -43,20 +46,21 @@ _HEIGHTS: list[tuple[int, str]] = [(0, "-short"), (30, "-tall")]
 _NOTHING = Status("", "", read_only=True, mono_ns=0, wall_ns=0, interval_ns=0)
 
 
-class LocktopApp(Acting, inherit_bindings=False):
+class LocktopApp(Choosing, inherit_bindings=False):
     """The console on one session.
 
     Args:
         session: not yet started; the app starts and closes it.
         ascii_only: draw in plain ASCII; else the terminal's locale decides.
         handle_signals: SIGTERM, SIGHUP and SIGINT end the app in good order.
+        contexts, words, keymap, memory: see `Choosing`.
     """
 
     TITLE = "locktop"
     CSS_PATH = "styles/locktop.tcss"
     BINDINGS: ClassVar = bindings("app")
     MODES: ClassVar = {
-        "locks": LocksScreen,
+        "locks": RememberingLocks,
         "blocked": BlockedScreen,
         "simulate": SimulateScreen,
         "events": EventsScreen,
@@ -74,18 +78,27 @@ class LocktopApp(Acting, inherit_bindings=False):
         *,
         ascii_only: bool = False,
         handle_signals: bool = False,
+        contexts: Contexts = NO_CONTEXTS,
+        words: tuple[str, ...] = (),
+        keymap: Keymap = USUAL,
+        memory: Memory | None = None,
     ) -> None:
-        super().__init__(session)
+        super().__init__(session, contexts=contexts, words=words, keymap=keymap, memory=memory)
         self.glyphs: Glyphs = pick_glyphs(ascii_only=ascii_only)
         self._handle_signals = handle_signals
         self.register_theme(DARK)
         self.theme = DARK.name
+        self.wear_theme()
         self.set_reactive(LocktopApp.status, self.picture.status)
 
     @property
     def plain(self) -> bool:
         """Whether everything is drawn in ASCII."""
         return self.glyphs is ASCII
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """What our styles need and themes of others do not define."""
+        return inks(self.current_theme)
 
     # -- life
 
@@ -96,6 +109,7 @@ class LocktopApp(Acting, inherit_bindings=False):
         if self._handle_signals:
             self._catch_signals()
         self.call_after_refresh(self.session.start, self._hear)
+        self.begin()
 
     def on_unmount(self) -> None:
         """Nothing more is asked of the store."""
@@ -162,12 +176,11 @@ class LocktopApp(Acting, inherit_bindings=False):
             self.push_screen(HelpScreen(self.place_of(self.screen)))
 
     async def action_show_view(self, view: str) -> None:
-        """Go to one of the numbered views; from what is open in it back to the view itself."""
+        """Go to one of the numbered views: to the view itself, whatever was open in it before."""
         if isinstance(self.screen, Sheet):
             self.screen.dismiss()
         if view != self.current_mode:
             await self.switch_mode(view)
-            return
         while len(self.screen_stack) > 1:
             await self.pop_screen()
 
@@ -230,21 +243,3 @@ class LocktopApp(Acting, inherit_bindings=False):
         # The key goes out as text that is safe to paste: it came from the store.
         self.copy_to_clipboard(printable(row.key, limit=4096))
         self.notify(f"copied {ellipsize_middle(name(row.key), 60, self.glyphs.ellipsis)}", markup=False)
-
-
-def run(session: Session, *, ascii_only: bool = False, mouse: bool = True) -> int:
-    """Show the console until a person leaves it; the exit code of the process.
-
-    An error that nobody foresaw is raised here, once the terminal is as it was. A request to the store that
-    still hangs by then keeps nobody: its thread is a daemon.
-    """
-    app = LocktopApp(session, ascii_only=ascii_only, handle_signals=True)
-    try:
-        app.run(mouse=mouse)
-    finally:
-        session.close()
-        for line in session.last_words:
-            say(line)
-    if app.crash is not None:
-        raise app.crash
-    return app.return_code or 0

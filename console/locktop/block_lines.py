@@ -166,7 +166,7 @@ def _life(block: Block, scene: Scene) -> Part:
     if found.doubt is Doubt.ASKS:
         return "waits", "waiting"
     if found.doubt is Doubt.ARRIVED:
-        return "too new", "waiting"
+        return "unseen", "waiting"
     return _LIFE_SHORT[found.life], LIFE_TONES[found.life]
 
 

@@ -132,13 +132,15 @@ def why_off(form: Form, mono_ns: int) -> str:
     return ""
 
 
-def prompt(form: Form) -> str:
+def prompt(form: Form, *, short: bool = False) -> str:
     """What has to be typed, in words."""
     if form.many:
-        return "type the number of locks to confirm"
-    if form.plan is not None and form.plan.dead:
-        return f"type the last {len(form.to_type)} characters of the lock's name to confirm"
-    return "type the lock's full name to confirm"
+        words = "type the number of locks"
+    elif form.plan is not None and form.plan.dead:
+        words = f"type the last {len(form.to_type)} characters" + " of the lock's name" * (not short)
+    else:
+        words = "type its full name" if short else "type the lock's full name"
+    return words if short else f"{words} to confirm"
 
 
 # -- the sheet

@@ -13,6 +13,7 @@ import queue
 import secrets
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from backuplock.breaking import (
     copies,
     execute,
     record_fate,
+    told_apart,
     unfinished,
     vigil_of,
     who_here,
@@ -42,6 +44,7 @@ from backuplock.target import Target
 from backuplock.text import printable
 from locktop import __version__
 from locktop.aftermath import Aftermath
+from locktop.broken_rows import row_before
 from locktop.deeds import (
     Acted,
     Care,
@@ -128,7 +131,7 @@ class Breaker:
             undecided = [care for care in self.aftermath.cares if not care.vigil.decided]
             self._last_words = (*self._asked.values(), *map(_unwatched, undecided), *(() if ended else _LATE))
             for care in undecided:
-                given_up = Care(care.entry, care.vigil.give_up(self._clock.mono_ns()))
+                given_up = replace(care, vigil=care.vigil.give_up(self._clock.mono_ns()))
                 self._jobs.put(partial(self._write_fate, given_up))
             self._jobs.put(None)
             if ended:
@@ -136,6 +139,10 @@ class Breaker:
                 if undecided and self._thread.is_alive():
                     self._thread.join(ENDING_S)
         return self._last_words
+
+    def recognize(self, store: Store, snapshot: Snapshot) -> None:
+        """Which of the locks that are there again somebody else put back; to be called before `look`."""
+        self._record(self.aftermath.recognize(snapshot, partial(told_apart, store)))
 
     def look(self, snapshot: Snapshot, known: frozenset[str]) -> tuple[Care, ...]:
         """The watches after one more Snapshot; verdicts go to the audit trail. `known` as in `Aftermath`."""
@@ -145,6 +152,18 @@ class Breaker:
     def lose(self, mono_ns: int) -> None:
         """A look failed."""
         self._record(self.aftermath.lose(mono_ns))
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """What would be left undone or unwatched if this ended now, printable lines."""
+        undecided = [care for care in self.aftermath.cares if not care.vigil.decided]
+        under_way = ("an act on the store is under way",) if self._acting.locked() else ()
+        waits = tuple(self._asked.values()) if not under_way else ()
+        return (
+            *under_way,
+            *waits,
+            *(f"{care.vigil.token.shown} was broken just now and is watched" for care in undecided),
+        )
 
     # -- what a person asks for
 
@@ -296,7 +315,7 @@ class Breaker:
             self._forget_store()
             return Outcome(token, False, _line(error), getattr(error, "entry", ""))
         self._window = None
-        self.aftermath.add(Care(broken.id, vigil_of(broken, before)))
+        self.aftermath.add(Care(broken.id, vigil_of(broken, before), row_before(token, before)))
         words = "; ".join((f"{token.shown} is broken, a copy is kept", *broken.notes))
         return Outcome(token, True, printable(words, limit=LINE), broken.id)
 

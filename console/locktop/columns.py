@@ -12,6 +12,9 @@ from backuplock.clock import SECOND, Span
 from backuplock.liveness import Doubt, Life, liveness
 from backuplock.rules import State
 from backuplock.watch import Track
+from locktop.broken_rows import MARK as BROKEN_MARK
+from locktop.broken_rows import BrokenRow, is_gone
+from locktop.broken_rows import cell as broken_cell
 from locktop.format import (
     Glyphs,
     Part,
@@ -38,13 +41,14 @@ LONG_ID, SHORT_ID = 40, 10
 @dataclass(frozen=True, slots=True)
 class Ctx:
     """What cells need beside the row. `claims_first`: names people know stand in place of volume ids.
-    `tracks` is what was seen of each lock until `board`."""
+    `tracks` is what was seen of each lock until `board`, `mono_ns` the time by the session's clock."""
 
     glyphs: Glyphs
     now: Span
     claims_first: bool = False
     board: Board | None = None
     tracks: Mapping[str, Track] = field(default_factory=dict)
+    mono_ns: int = 0
 
     @property
     def uncertain(self) -> bool:
@@ -241,16 +245,21 @@ def row_parts(
     row: Row, layout: Layout, ctx: Ctx, *, cursor: bool = False, marked: bool = False
 ) -> list[Part]:
     """One row of the table."""
-    state = state_now(row, ctx.now)
-    tone = "alert" if row.clashing else state.value
+    state, gone = state_now(row, ctx.now), is_gone(row)
+    back = isinstance(row, BrokenRow) and not gone
+    tone = "dim" if gone else "alert" if row.clashing or back else state.value
     parts: list[Part] = [
         (ctx.glyphs.cursor if cursor else " ", "key"),
-        (ctx.glyphs.states[state], tone),
+        (BROKEN_MARK if gone else ctx.glyphs.states[state], tone),
         ("+" if marked else " ", "key"),
     ]
-    strong = cursor or marked or state in (State.STALE, State.LATE) or row.clashing
+    needed = state in (State.STALE, State.LATE) or row.clashing or back
+    strong = cursor or marked or (needed and not gone)
     for column, width in layout:
-        text, ink = column.cell(row, ctx)
+        told = broken_cell(row, column.id, ctx.mono_ns) if isinstance(row, BrokenRow) else None
+        text, ink = told or column.cell(row, ctx)
+        if gone and told is None:
+            ink = "dim"
         if column.id == "volume" and strong:
             ink = "strong"
         cell = fit(text, width, ellipsis=ctx.glyphs.ellipsis, middle=column.middle, right=column.right)

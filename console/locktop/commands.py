@@ -22,15 +22,15 @@ class KeyCommands(Provider):
             if key.group == "MOVE":
                 # Nobody opens a list to go down a line.
                 continue
-            yield DiscoveryHit(_title(key), partial(self._act, key), help=self._help(key))
+            yield DiscoveryHit(self._title(key), partial(self._act, key), help=self._help(key))
 
     async def search(self, query: str) -> Hits:
         """What fits the letters typed."""
         matcher = self.matcher(query)
         for key in self._keys():
-            score = matcher.match(_title(key))
+            score = matcher.match(self._title(key))
             if score > 0:
-                shown = matcher.highlight(_title(key))
+                shown = matcher.highlight(self._title(key))
                 yield Hit(score, shown, partial(self._act, key), help=self._help(key))
 
     def _keys(self) -> list[Key]:
@@ -49,7 +49,6 @@ class KeyCommands(Provider):
         target = self.app if key.place == "app" else self.screen
         await self.app.run_action(key.action, target)
 
-
-def _title(key: Key) -> str:
-    """As the help lists it, so that the key is learnt."""
-    return f"{key.shown:<11}{key.words}"
+    def _title(self, key: Key) -> str:
+        """As the help lists it, so that the key is learnt."""
+        return f"{self._locktop.labels.shown(key):<11}{key.words}"

@@ -13,6 +13,7 @@ from backuplock.clock import SECOND
 from backuplock.journal import JournalError
 from backuplock.text import printable
 from locktop.adapter import ContainedApp
+from locktop.keymap import Keymap
 from locktop.keys import REASONS, Key, Place, key_of
 from locktop.picture import Picture
 from locktop.session import Session
@@ -20,18 +21,23 @@ from locktop.session import Session
 RATES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds between two looks at the store that `+` and `-` step through."""
 
+USUAL = Keymap()
+
 
 class Controls(ContainedApp, inherit_bindings=False):
     """The part of the app that has to do with time, and with keys that are off.
 
     Args:
         session: what is watched. read_only: nothing that writes is offered.
+        keymap: keys of a person's own.
     """
 
-    def __init__(self, session: Session, *, read_only: bool) -> None:
+    def __init__(self, session: Session, *, read_only: bool, keymap: Keymap = USUAL) -> None:
         super().__init__()
         self.session = session
         self.picture = Picture(session, read_only=read_only)
+        self.labels = keymap
+        self.set_keymap(dict(keymap.keys))
 
     def place_of(self, screen: Screen[Any]) -> Place:
         """Which part of the table of keys holds for a screen."""
@@ -46,7 +52,8 @@ class Controls(ContainedApp, inherit_bindings=False):
     def why_off(self, key: Key) -> str:
         """Why a key does nothing in this session, "" if it does."""
         replay = self.session.playback is not None
-        off = {"write": self.picture.status.read_only, "store": replay, "recording": not replay}
+        read_only = self.picture.status.read_only
+        off = {"write": read_only, "store": replay, "contexts": replay, "recording": not replay}
         return REASONS[key.needs] if off.get(key.needs) else ""
 
     async def run_action(
@@ -59,7 +66,7 @@ class Controls(ContainedApp, inherit_bindings=False):
         key = key_of(action, self.place_of(self.screen)) if isinstance(action, str) else None
         reason = self.why_off(key) if key is not None else ""
         if key is not None and reason:
-            shown = key.shown.split(" ")[0]
+            shown = self.labels.shown(key).split(" ")[0]
             self.notify(f"{shown} is off: {reason}", markup=False, severity="warning")
             return True
         return await super().run_action(action, default_namespace, namespaces)

@@ -10,6 +10,7 @@ from backuplock.breaking import Check, Copy, Plan, Token, Unfinished, Vigil
 from backuplock.evidence import Surroundings
 from backuplock.model import Snapshot
 from backuplock.watch import Track
+from locktop.rows import Row
 
 MOST = 50
 """How many locks one dialog breaks at most."""
@@ -67,10 +68,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Care:
-    """The watch over a lock that was broken here; `entry` is the id of the transaction."""
+    """The watch over a lock that was broken here; `entry` is the id of the transaction, `row` the lock
+    as it was seen last."""
 
     entry: str
     vigil: Vigil
+    row: Row | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,11 @@ TONES = {
     EventKind.CLASH: "alert",
 }
 _WORD = max(len(kind.value) for kind in EventKind) + 1
-_TYPE, _WHO, _LOCK, _DETAIL_LEAST = 8, 20, 21, 12
+_TYPE, _LOCK, _DETAIL_LEAST, _SHORT_ID = 8, 21, 12, 28
+
+
+SEPARATOR = "before"
+"""The key of the line between what this session saw and what was before."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +123,7 @@ def _items(status: Status) -> Iterator[Item]:
         while outages and outages[-1].began_wall_ns > event.seen_wall_ns:
             yield _of_outage(outages.pop())
         if at == status.before - 1:
-            yield Item("before")
+            yield Item(SEPARATOR)
         yield Item(f"{event.seen_wall_ns}/{event.kind.value}/{event.detail}/{event.key}", event)
     for outage in reversed(outages):
         yield _of_outage(outage)
@@ -160,7 +164,8 @@ def _haystack(item: Item, status: Status, claim_of: Callable[[str], str]) -> str
 
 @dataclass(frozen=True, slots=True)
 class Widths:
-    """Cells of the columns; 0 leaves a column out. `rest` is what is left for particulars at the end."""
+    """Cells of the columns; 0 leaves a column out. `rest` is what is left for particulars at the end. Without
+    `lock`, locks that nobody is known to hold are named in `who`."""
 
     time: int
     volume: int
@@ -175,8 +180,9 @@ def widths_of(width: int, *, claims: bool, holders: bool, days: bool) -> Widths:
     time = 19 if days and width >= 100 else 8
     left = width - (time + 2) - 2 - (_WORD + 2) - (_TYPE + 2)
     sizes = {"who": 0, "claim": 0, "lock": 0}
-    for column, wanted, there in (("who", _WHO, holders), ("claim", 24, claims), ("lock", _LOCK, True)):
-        if there and left - wanted - 2 >= 34:
+    who = ("who" if holders else "lock", _LOCK, True)
+    for column, wanted, there in (who, ("claim", 24, claims), ("lock", _LOCK, holders)):
+        if there and left - wanted - 2 >= (_SHORT_ID if column == "claim" else 34):
             sizes[column] = wanted
             left -= wanted + 2
     volume = max(8, min(40, left - 2))
@@ -191,7 +197,7 @@ def heading(widths: Widths, *, claims_first: bool) -> Line:
         cells.append(f"{'VOLUME' if claims_first else 'CLAIM':<{widths.claim}}")
     cells.append(f"{'TYPE':<{_TYPE}}")
     if widths.who:
-        cells.append(f"{'WHO':<{widths.who}}")
+        cells.append(f"{'WHO' if widths.lock else 'WHO, OR LOCK':<{widths.who}}")
     if widths.lock:
         cells.append("LOCK")
     return [("  ".join(cells), "dim")]
@@ -235,8 +241,9 @@ def _event_line(event: Event, widths: Widths, seen: Seen) -> Line:
         line.append((fit(other or "-", widths.claim, ellipsis=ellipsis, middle=True) + "  ", quiet))
     line.append((f"{type_of(event):<{_TYPE}.{_TYPE}}  ", plain))
     if widths.who:
-        who = seen.status.holders.get(event.key, "-")
-        line.append((fit(who, widths.who, ellipsis=ellipsis) + "  ", quiet))
+        who = seen.status.holders.get(event.key, "")
+        known_as = who or ("-" if widths.lock else lock_of(event))
+        line.append((fit(known_as, widths.who, ellipsis=ellipsis, middle=not who) + "  ", quiet))
     if widths.lock:
         line.append((fit(lock_of(event), widths.lock, ellipsis=ellipsis, middle=True), quiet))
     if event.detail and widths.rest >= _DETAIL_LEAST:

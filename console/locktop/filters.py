@@ -11,6 +11,7 @@ from dataclasses import replace
 from backuplock.clock import Span
 from backuplock.rules import State
 from backuplock.text import printable
+from locktop.broken_rows import is_gone
 from locktop.format import NAME_LIMIT, owner_label, type_label, type_words
 from locktop.query import Query, understand
 from locktop.rows import SORTS, Board, Row
@@ -32,6 +33,7 @@ def haystack(row: Row) -> str:
         owner_label(row.lock),
         row.lock.flaw.value if row.lock and row.lock.flaw else "",
         "ghost" if row.volume.ghost else "",
+        "broken" if is_gone(row) else "",
     )
     # Nothing that can be typed matches across two fields.
     return "\x00".join(printable(field, limit=NAME_LIMIT) for field in fields).casefold()
@@ -121,7 +123,7 @@ def next_match(rows: Sequence[Row], key: str, wanted: Filter, board: Board | Non
     if wanted.narrows:
         fit = wanted.apply(rows, board.now)
     else:
-        fit = [row for row in rows if row.clashing or row.state is not State.HELD]
+        fit = [row for row in rows if (row.clashing or row.state is not State.HELD) and not is_gone(row)]
     places = {row.key: place for place, row in enumerate(rows)}
     here = places.get(key, -1)
     if by > 0:

@@ -40,6 +40,7 @@ class Glyphs:
     cursor: str
     ellipsis: str
     rule: str
+    bold_rule: str
     dot: str
     up: str
     down: str
@@ -63,6 +64,7 @@ UNICODE = Glyphs(
     cursor="▌",
     ellipsis="…",
     rule="─",
+    bold_rule="━",
     dot="·",
     up="▲",
     down="▼",
@@ -86,6 +88,7 @@ ASCII = Glyphs(
     cursor=">",
     ellipsis="..",
     rule="-",
+    bold_rule="=",
     dot="|",
     up="^",
     down="v",

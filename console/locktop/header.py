@@ -64,10 +64,17 @@ def _who(status: Status, glyphs: Glyphs, room: int, *, full: bool) -> Line:
     known = status.label or status.url
     known = fit(known, min(cell_len(known), max(4, room - 17)), ellipsis=glyphs.ellipsis, middle=True)
     mode = ("[RO]", "dim") if status.read_only else ("[RW]", "late")
-    left: Line = [(" locktop ", "brand"), (" ", "text"), (known, "strong"), (" ", "text"), mode]
-    if full and status.label not in status.url:
+    badge = status.badge
+    tone = f"accent-{badge.accent}" if badge.accent else "strong"
+    left: Line = [(" locktop ", "brand"), (" ", "text"), (known, tone), (" ", "text"), mode]
+    if full and (badge.name or status.label not in status.url):
         left.append(("  " + status.url, "dim"))
     return left
+
+
+def caution(status: Status) -> Line:
+    """What stands in the line under the header of a context to be careful with; empty for others."""
+    return [(f" protected: {status.badge.name} ", "danger")] if status.badge.protected else []
 
 
 def _pulse(status: Status, glyphs: Glyphs) -> list[Part]:

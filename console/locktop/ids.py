@@ -32,11 +32,12 @@ def check_start(word: str) -> None:
         raise Usage(f"{word!r} is too little of an id", advice=f"give {LEAST} characters or more of it")
 
 
-def whole_id(word: str, ids: Iterable[str], what: str) -> str:
+def whole_id(word: str, ids: Iterable[str], what: str, *, lists: str = "undo") -> str:
     """The one of `ids` that begins with `word`. One that is given in full stands for itself.
 
     Args:
         what: that has these ids, as "copy in the quarantine".
+        lists: the command that lists them.
 
     Raises:
         Refused: there is none.
@@ -44,14 +45,14 @@ def whole_id(word: str, ids: Iterable[str], what: str) -> str:
     """
     if len(word) == len(_EXAMPLE):
         return word
-    found = sorted(one for one in ids if one.startswith(word))
+    found = sorted({one for one in ids if one.startswith(word)})
     if len(found) == 1:
         return found[0]
     if not found:
         from backuplock.breaking import Because, Refused
 
         said = f"no {what} has an id that begins with {word}"
-        raise Refused(said, because=Because.GONE, advice="locktop undo lists what there is")
+        raise Refused(said, because=Because.GONE, advice=f"locktop {lists} lists what there is")
     more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
     advice = f"say more of it: {', '.join(found[:MOST_NAMED])}{more}"
     raise Usage(f"{word!r} begins {len(found)} ids", advice=advice)

@@ -11,6 +11,8 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
+from locktop.key_ids import AT_ONCE, PRIORITY_KEYS, can_change, id_of
+
 Place = Literal[
     "app",
     "locks",
@@ -20,6 +22,7 @@ Place = Literal[
     "events",
     "explain",
     "columns",
+    "contexts",
     "break",
     "undo",
     "confirm",
@@ -62,6 +65,7 @@ class Key:
 REASONS: dict[str, str] = {
     "write": "this session is read-only; locktop --write TARGET opens it",
     "store": "this is a recording: no store is asked",
+    "contexts": "a recording has no contexts",
     "recording": "only a recording can be wound",
 }
 """Why a key is off while what it needs is not given."""
@@ -150,6 +154,8 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("jump(-1)", "left_square_bracket", "[", "", "", "app", needs="recording"),
     Key("undo_view", "u", "u", "broken locks, put one back", "PROGRAM", "app", needs="store"),
+    Key("contexts", "C", "C T", "another context, theme", "PROGRAM", "app", needs="contexts"),
+    Key("themes", "T", "T", "choose a theme", "", "app"),
     Key("help", "question_mark,f1", "?", "this help", "PROGRAM", "app", "help", 0),
     Key("quit", "q,ctrl+q", "q", "quit", "PROGRAM", "app", "quit", 0),
     Key("quit", "ctrl+c", "^c", "", "", "app"),
@@ -222,6 +228,11 @@ KEYS: tuple[Key, ...] = (
     Key("toggle_column", "space", "space", "show, hide", "", "columns", "show, hide", 1),
     Key("usual", "d", "d", "the usual ones", "", "columns", "the usual ones", 2),
     Key("back", "escape,enter,c", "esc", "close", "", "columns", "close", 0),
+    # Contexts
+    Key("move(1)", "j,down", "j k", "down, up", "", "contexts"),
+    Key("move(-1)", "k,up", "k", "", "", "contexts"),
+    Key("choose", "enter", "enter", "work there", "", "contexts", "work there", 1),
+    Key("back", "escape,C", "esc", "close", "", "contexts", "close", 0),
     # Breaking
     Key("field(1)", "tab", "tab", "next, previous field", "", "break", "next", 1),
     Key("field(-1)", "shift+tab", "shift+tab", "", "", "break"),
@@ -251,18 +262,18 @@ KEYS: tuple[Key, ...] = (
     Key("scroll(-1)", "k,up", "k", "", "", "help"),
 )
 
-PRIORITY_KEYS = frozenset({"ctrl+c", "ctrl+q", "ctrl+z", "ctrl+l", "ctrl+p"})
-"""Keys that work wherever the focus is, in a text field as well."""
-
-AT_ONCE = frozenset({"slash", "tab", "shift+tab"})
-"""Keys that are obeyed before the next key is looked at: what is typed on in one go goes where it belongs.
-The slash is text in a text field (`View.check_action`)."""
-
 
 def bindings(place: Place, *, read_only: bool = True) -> list[BindingType]:
     """Textual's bindings of one place."""
     return [
-        Binding(single, key.action, key.words, show=False, priority=single in PRIORITY_KEYS | AT_ONCE)
+        Binding(
+            single,
+            key.action,
+            key.words,
+            show=False,
+            priority=single in PRIORITY_KEYS | AT_ONCE,
+            id=id_of(place, key.action) if can_change(place, single) else None,
+        )
         for key in KEYS
         if key.place == place and not (key.dangerous and read_only)
         for single in key.keys.split(",")
@@ -291,7 +302,7 @@ def help_groups(place: Place, *, replay: bool = False) -> dict[str, list[Key]]:
     """What the help of a place lists, by group, in the order of the table."""
     groups: dict[str, list[Key]] = {}
     for key in KEYS:
-        fits = replay or key.needs != "recording"
+        fits = key.needs != "contexts" if replay else key.needs != "recording"
         if key.group and key.place in (place, "app") and fits:
             groups.setdefault(key.group, []).append(key)
     return groups

@@ -49,6 +49,7 @@ class Widths:
     bar: int
     owner: int
     age: int
+    verdict: int
 
 
 def widths_of(tree: Tree, width: int) -> Widths:
@@ -58,7 +59,8 @@ def widths_of(tree: Tree, width: int) -> Widths:
     verdict = max((cell_len(_verdict(node, tree)) for node in nodes), default=0)
     natural = max((cell_len(name(node.lock.stem)) for node in nodes), default=0)
     # Cursor, number, glyph, type, state and ttl stand in every line.
-    left = width - (digits + 4 + 10 + 9 + 9) - max(14, min(verdict, 44))
+    kept = max(14, min(verdict, 44))
+    left = width - (digits + 4 + 10 + 9 + 9) - kept
     lock = min(natural, _NAME_MOST, max(_NAME_LEAST, left - 2))
     left -= lock + 2
     owner = max((cell_len(owner_label(node.lock)) for node in nodes), default=0)
@@ -68,7 +70,7 @@ def widths_of(tree: Tree, width: int) -> Widths:
         fits = wanted and left >= wanted + 2
         room[column] = wanted if fits else 0
         left -= wanted + 2 if fits else 0
-    return Widths(digits, lock, room["bar"], room["owner"], room["age"])
+    return Widths(digits, lock, room["bar"], room["owner"], room["age"], kept + left)
 
 
 def heading(widths: Widths) -> Line:
@@ -105,7 +107,7 @@ def line(node: Node, row: Row | None, tree: Tree, now: Span, widths: Widths, gly
     if widths.owner:
         owner = fit(owner_label(node.lock), widths.owner, ellipsis=glyphs.ellipsis)
         parts.append((f"  {owner}", "dim"))
-    return [*parts, ("  ", "text"), (_verdict(node, tree), _FATE_TONES[node.fate])]
+    return [*parts, ("  ", "text"), (_verdict(node, tree, widths.verdict), _FATE_TONES[node.fate])]
 
 
 def gone_line(node: Node, words: str, widths: Widths, glyphs: Glyphs) -> Line:
@@ -136,9 +138,15 @@ def _bar(left: int | None, state: State, glyphs: Glyphs) -> Line:
     return [(glyphs.full * full, state.value), (glyphs.empty * (BAR - full), "faint")]
 
 
-def _verdict(node: Node, tree: Tree) -> str:
+def _verdict(node: Node, tree: Tree, room: int = 1 << 30) -> str:
     words = fate_words(node, tree)
-    if node.difference is None:
-        return words
-    # What Longhorn does is what a person came for; it must not be what a narrow screen cuts off.
-    return f"{_SEEN_OTHERWISE[node.difference]}; {words}"
+    before = ""
+    if node.difference is not None:
+        # What Longhorn does is what a person came for; it must not be what a narrow screen cuts off.
+        before = f"{_SEEN_OTHERWISE[node.difference]}; "
+    for _ in range(2 * (node.fate is Fate.FAILS)):
+        if cell_len(before + words) <= room:
+            break
+        # The numbers are what a person looks for.
+        words = words.partition("blocked ")[2] if words.startswith("blocked ") else words.partition(": ")[2]
+    return before + words

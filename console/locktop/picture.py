@@ -34,7 +34,13 @@ class Picture:
         self._peek = False
         self._progress_mono_ns = 0
         self.status = Status(
-            session.label, session.url, read_only=read_only, mono_ns=0, wall_ns=0, interval_ns=0
+            session.label,
+            session.url,
+            read_only=read_only,
+            mono_ns=0,
+            wall_ns=0,
+            interval_ns=0,
+            badge=session.badge,
         )
         self.tick()
 

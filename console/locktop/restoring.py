@@ -8,6 +8,7 @@ from backuplock.model import Snapshot
 from backuplock.stores.base import Store
 from backuplock.text import printable
 from locktop.aftermath import Aftermath
+from locktop.broken_rows import row_before
 from locktop.deeds import Care
 
 
@@ -47,7 +48,7 @@ def finish_one(writer: Writer, aftermath: Aftermath, entry: str, before: Snapsho
     broken = finish(writer, entry)
     if broken is None:
         return "finished: the lock was not broken, for it was refreshed or went by itself"
-    aftermath.add(Care(broken.id, vigil_of(broken, before)))
+    aftermath.add(Care(broken.id, vigil_of(broken, before), row_before(broken.token, before)))
     if broken.back:
         return f"finished: {broken.token.shown} is there, written since: its holder lives"
     return "; ".join((f"finished: {broken.token.shown} is broken, a copy is kept", *broken.notes))

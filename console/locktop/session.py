@@ -24,6 +24,7 @@ from backuplock.survey import ASSUMED_ERROR_NS, Cancelled, Progress, sweep
 from backuplock.text import printable
 from backuplock.watch import Event as LockEvent
 from backuplock.watch import Track
+from locktop.badge import Badge
 from locktop.block_list import BlockList, blocks_of
 from locktop.breaker import Breaker
 from locktop.chronicle import Chronicle, Explored
@@ -39,6 +40,8 @@ PROGRESS_NS = SECOND // 10
 
 PAST = 500
 """How many events of before this session are fetched from the journal."""
+
+NO_BADGE = Badge()
 
 Kind = Literal["unreachable", "denied", "missing", "malformed", "internal"]
 
@@ -115,6 +118,7 @@ class Session:
             one nothing is written; one that fails is done without.
         playback: the recording that `clock` plays, for a replay. It takes the place of the journal.
         breaker: who breaks locks and puts them back; started and closed along with the session.
+        badge: how the context of the target is marked.
     """
 
     def __init__(
@@ -130,7 +134,9 @@ class Session:
         open_journal: Callable[[], Journal] | None = None,
         playback: Playback | None = None,
         breaker: Breaker | None = None,
+        badge: Badge = NO_BADGE,
     ) -> None:
+        self.badge = badge
         self.label = printable(label)
         self.url = printable(url)
         self.clock: Clock = clock or SystemClock()
@@ -318,7 +324,7 @@ class Session:
         past, gaps = source.past(PAST) if self.board is None else ((), ())
         self.board = board_of(snapshot, self.board)
         self._blocks = blocks_of(self.board, self._blocks)
-        happened, cares = self._take(snapshot)
+        happened, cares = self._take(store, snapshot)
         self._failures = 0
         self._due = self.clock.mono_ns()
         anew, self._anew = self._anew, False
@@ -327,11 +333,12 @@ class Session:
             snapshot, self.board, self._blocks, happened, told.tracks, past, gaps, anew, told.problem, cares
         )
 
-    def _take(self, snapshot: Snapshot) -> tuple[tuple[LockEvent, ...], tuple[Care, ...]]:
+    def _take(self, store: Store, snapshot: Snapshot) -> tuple[tuple[LockEvent, ...], tuple[Care, ...]]:
         """What happened, and how it stands with the locks that were broken here."""
         if self.breaker is None:
             return self._chronicle.take(snapshot), ()
         after = self.breaker.aftermath
+        self.breaker.recognize(store, snapshot)
         happened = self._chronicle.take(snapshot, after.leaving(), after.returning())
         return happened, self.breaker.look(snapshot, frozenset(self._chronicle.tracks))
 

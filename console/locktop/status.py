@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from backuplock.clock import SECOND, Span
 from backuplock.watch import Event, Track
+from locktop.badge import Badge
 from locktop.block_list import BlockList
 from locktop.chronicle import Explored
 from locktop.deeds import Deeds
@@ -55,6 +56,7 @@ class Status:
     `happened` counts the events that are no mere renewals. `blocks` is what is blocked on the board.
     `explored` is about the volume that is attended, `unrecorded` says why no journal is written. `tape` is
     where the recording stands, in a replay. `deeds` is about locks that are broken here and put back.
+    `badge` is how the context is marked.
     """
 
     label: str
@@ -81,6 +83,7 @@ class Status:
     blocks: BlockList | None = None
     tape: Tape | None = None
     deeds: Deeds = field(default_factory=Deeds)
+    badge: Badge = field(default_factory=Badge)
 
     @property
     def now(self) -> Span:

@@ -7,9 +7,43 @@ survives in greys and under `NO_COLOR`. A *tone* is the name of a style; what it
 
 from __future__ import annotations
 
+from textual.color import Color
 from textual.theme import Theme
 
 from backuplock.rules import State
+from locktop.config.schema import ACCENTS
+
+DARK_HUES = {
+    "held": "#56B4E9",
+    "waiting": "#F0E442",
+    "late": "#E69F00",
+    "stale": "#F0703A",
+    "bad": "#DD8FB8",
+    "unsure": "#B9A7E0",
+    "danger": "#FF4D6A",
+    "mark-sky": "#56B4E9",
+    "mark-green": "#2FBF92",
+    "mark-yellow": "#F0E442",
+    "mark-orange": "#E69F00",
+    "mark-purple": "#DD8FB8",
+    "mark-grey": "#A7B2BF",
+}
+LIGHT_HUES = {
+    "held": "#00649C",
+    "waiting": "#6B5D00",
+    "late": "#8A5000",
+    "stale": "#A82F00",
+    "bad": "#8C3670",
+    "unsure": "#5546A6",
+    "danger": "#B3122F",
+    "mark-sky": "#00649C",
+    "mark-green": "#00664A",
+    "mark-yellow": "#6B5D00",
+    "mark-orange": "#8A5000",
+    "mark-purple": "#8C3670",
+    "mark-grey": "#55606C",
+}
+"""The same hues, dark enough to be read on a light ground."""
 
 DARK = Theme(
     name="locktop",
@@ -29,12 +63,7 @@ DARK = Theme(
         "ink-faint": "#3E4A58",
         "ink-strong": "#FFFFFF",
         "cursor-row": "#21394F",
-        "held": "#56B4E9",
-        "waiting": "#F0E442",
-        "late": "#E69F00",
-        "stale": "#F0703A",
-        "bad": "#DD8FB8",
-        "unsure": "#B9A7E0",
+        **DARK_HUES,
         "alert-row": "#3A2417",
         "footer-key-foreground": "#56B4E9",
         "input-cursor-background": "#56B4E9",
@@ -47,6 +76,28 @@ DARK = Theme(
         "scrollbar-corner-color": "#11161C",
     },
 )
+
+
+def inks(theme: Theme) -> dict[str, str]:
+    """What our styles need beside Textual's own variables, for a theme that does not know of them."""
+    ground = _colour(theme.background, "#121212" if theme.dark else "#EFEFEF")
+    text = _colour(theme.foreground, "#E0E0E0" if theme.dark else "#1E1E1E")
+    primary, error = _colour(theme.primary, "#0178D4"), _colour(theme.error, "#B3122F")
+    return {
+        **(DARK_HUES if theme.dark else LIGHT_HUES),
+        "ink-dim": text.blend(ground, 0.3).hex,
+        "ink-faint": text.blend(ground, 0.7).hex,
+        "ink-strong": "#FFFFFF" if theme.dark else "#000000",
+        "cursor-row": ground.blend(primary, 0.3 if theme.dark else 0.15).hex,
+        "alert-row": ground.blend(error, 0.2 if theme.dark else 0.1).hex,
+    }
+
+
+def _colour(given: str | None, instead: str) -> Color:
+    found = Color.parse(given or instead)
+    # Colours that the terminal decides on cannot be mixed.
+    return found if found.ansi is None else Color.parse(instead)
+
 
 TONES = (
     "text",
@@ -64,6 +115,8 @@ TONES = (
     "stale",
     "bad",
     "unsure",
+    "danger",
+    *(f"accent-{accent}" for accent in ACCENTS),
 )
 """Every tone there is; each is a component class `tone--<name>` of the widgets that paint lines."""
 

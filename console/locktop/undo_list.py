@@ -30,6 +30,10 @@ NARROW, WIDE = 78, 110
 """Cells below which the time is short and the type is left out; from which it is said who did it."""
 
 
+_TAKEN_BACK = (Stage.UNTOUCHED, Stage.REMOVED, Stage.UNDOING)
+"""Where taking back is another end than finishing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One broken lock: its copy, or the transaction that did not end, or both."""
@@ -205,6 +209,14 @@ def question(entry: Entry, *, finish: bool, width: int) -> list[Line]:
 
 
 def command(entry: Entry, target: str) -> str:
-    """The command line that puts it back."""
-    flag = ["--take-back"] if entry.open is not None else []
+    """The command line that puts it back; of what was interrupted and cannot be put back, the one that ends
+    it. "" where none can do anything."""
+    flag = []
+    if entry.open is not None:
+        back = entry.open.can_undo and (entry.open.stage in _TAKEN_BACK or not entry.can_finish)
+        if not back and not entry.can_finish:
+            return ""
+        flag = ["--take-back"] if back else ["--finish"]
+    elif entry.why_not:
+        return ""
     return shlex.join(["locktop", "undo", "-t", target, *flag, entry.id, "--write"])

@@ -8,11 +8,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from backuplock.breaking import Fate
+from backuplock.breaking import Fate, Vigil
 from locktop.deeds import Care, Deeds
 from locktop.format import Glyphs, Line, Part, countdown, name, number, plural
 
-_TONES = {Fate.WATCHING: "late", Fate.GONE: "good", Fate.REPLACED: "text", Fate.UNSEEN: "unsure"}
+TONES = {
+    Fate.WATCHING: "late",
+    Fate.GONE: "good",
+    Fate.CAME_BACK: "alert",
+    Fate.PUT_BACK: "good",
+    Fate.REPLACED: "text",
+    Fate.UNSEEN: "unsure",
+}
+"""The tone in which each fate is told."""
 
 
 def came_back(cares: Sequence[Care]) -> list[Care]:
@@ -60,18 +68,25 @@ def watch_line(cares: Sequence[Care], mono_ns: int, glyphs: Glyphs) -> Line:
         stem: Part = (name(vigil.token.name.removesuffix(".lck")), "strong")
         where: Part = (f"   {name(vigil.token.volume)}", "dim")
         if vigil.decided:
-            return [mark, stem, (" broken: ", "text"), (vigil.fate.value, _TONES[vigil.fate]), where]
+            return [mark, stem, (" broken: ", "text"), (fate_words(vigil), TONES[vigil.fate]), where]
         left: Part = (countdown(vigil.left_ns(mono_ns)), "late")
         return [mark, stem, (" broken: gone so far, watched for ", "text"), left, (" more", "text"), where]
     fates = Counter(care.vigil.fate for care in shown)
     parts: Line = [mark, (f"{number(len(shown))} broken locks: ", "strong")]
     for fate, count in fates.items():
         words = "gone so far" if fate is Fate.WATCHING else fate.value
-        parts += [(f"{number(count)} {words}", _TONES[fate]), ("   ", "text")]
+        parts += [(f"{number(count)} {words}", TONES[fate]), ("   ", "text")]
     left_ns = max(care.vigil.left_ns(mono_ns) for care in shown)
     if left_ns:
         parts += [("watched for ", "dim"), (countdown(left_ns), "late"), (" more", "dim")]
     return parts
+
+
+def fate_words(vigil: Vigil) -> str:
+    """What became of it, in a few words."""
+    if vigil.fate is Fate.PUT_BACK:
+        return f"put back by {vigil.who or 'somebody else'}"
+    return vigil.fate.value
 
 
 def departed(cares: Sequence[Care], key: str, mono_ns: int) -> str:
@@ -80,5 +95,5 @@ def departed(cares: Sequence[Care], key: str, mono_ns: int) -> str:
     if vigil is None:
         return ""
     if vigil.decided:
-        return f"broken from here; {vigil.fate.value}"
+        return f"broken from here; {fate_words(vigil)}"
     return f"broken from here, gone so far; watched for {countdown(vigil.left_ns(mono_ns))} more"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from locktop.broken_rows import WATCH_CELLS, BrokenRow
 from locktop.columns import COLUMNS, EXTRA, GAP, LONG_ID, MARGIN, SHORT_ID, Layout
 from locktop.rows import Row
 
@@ -26,7 +27,8 @@ GROWTH = ("volume", "blocks", "claim", "owner")
 def fit_columns(width: int, wanted: Mapping[str, int], hidden: frozenset[str] = EXTRA) -> Layout:
     """The columns that `width` cells have room for, each with its width.
 
-    `wanted` gives the natural width of elastic columns, `hidden` names columns that have nothing to show.
+    `wanted` gives the natural width of elastic columns, and of others that need more than they have by
+    themselves; `hidden` names columns that have nothing to show.
     """
     columns = {column.id: column for column in COLUMNS if column.id not in hidden}
     natural = _natural(wanted, hidden)
@@ -36,7 +38,7 @@ def fit_columns(width: int, wanted: Mapping[str, int], hidden: frozenset[str] = 
         column = columns.get(id_)
         if column is None:
             continue
-        least = min(column.least, natural[id_])
+        least = min(column.least, natural[id_]) if column.elastic else max(column.least, wanted.get(id_, 0))
         keeps = column.keeps - max(0, LONG_ID - natural["volume"])
         if left - least - GAP < max(keeps, SHORT_ID):
             # Less important columns do not slip in where a more important one found no room.
@@ -95,7 +97,7 @@ def _natural(wanted: Mapping[str, int], hidden: frozenset[str]) -> dict[str, int
     return {
         column.id: max(len(column.title), min(wanted.get(column.id, column.most), 64))
         if column.elastic
-        else column.most
+        else max(column.most, wanted.get(column.id, 0))
         for column in COLUMNS
         if column.id not in hidden
     }
@@ -105,4 +107,5 @@ def natural_widths(rows: Sequence[Row]) -> dict[str, int]:
     """How wide the names on a board are: one pass a Snapshot."""
     volume = max((len(row.volume.name) for row in rows), default=0)
     claim = max((len(row.claim) for row in rows), default=0)
-    return {"volume": volume, "claim": claim}
+    broken = any(isinstance(row, BrokenRow) for row in rows)
+    return {"volume": volume, "claim": claim, "ttl": WATCH_CELLS if broken else 0}

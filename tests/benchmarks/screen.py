@@ -30,7 +30,7 @@ import sys
 from backuplock.clock import SystemClock
 from backuplock.stores.memory import MemoryStore
 from harness.builders import NS, Lock, Volume
-from locktop.app import run
+from locktop.launch import run
 from locktop.session import Session
 clock = SystemClock()
 store = MemoryStore(clock)

@@ -107,6 +107,14 @@ def memory_scene(folder: Path) -> Scene:
     return scene
 
 
+def plain_scene(folder: Path) -> Scene:
+    """In memory, where no conditions are honoured."""
+    scene = memory_scene(folder)
+    assert isinstance(scene.store, MemoryStore)
+    unconditional(scene.store)
+    return scene
+
+
 def folder_scene(folder: Path) -> Scene:
     """In a folder."""
     root = folder / "store"

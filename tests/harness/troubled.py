@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from backuplock.clock import ManualClock
 from backuplock.keeper import Task
-from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Listing, Store, Version
+from backuplock.stores.base import BODY_CAP, Aside, Blob, Capabilities, Listing, Store, Version, aside_of
 
 Act = Callable[[], None] | BaseException
 
@@ -81,8 +81,21 @@ class TroubledStore:
         self.inner.delete(key, if_match=if_match)
         _act(trouble and trouble.after)
 
+    @property
+    def aside(self) -> Aside | None:
+        """Renames are not troubled, but a file that is made by one is a put like any other."""
+        inner = aside_of(self.inner)
+        return None if inner is None else TroubledAside(self, inner)
+
     def close(self) -> None:
         self.inner.close()
+
+    def create(self, inner: Aside, key: str, body: bytes) -> Version:
+        self.puts.append((key, body))
+        trouble = self._meet("put")
+        made = inner.create(key, body)
+        _act(trouble and trouble.after)
+        return made
 
     def _meet(self, verb: str) -> Trouble | None:
         with self._guard:
@@ -92,6 +105,17 @@ class TroubledStore:
                 found.times -= 1
         _act(found and found.before)
         return found
+
+
+class TroubledAside:
+    """The renames of a troubled store."""
+
+    def __init__(self, store: TroubledStore, inner: Aside) -> None:
+        self._store, self._inner = store, inner
+        self.put_aside, self.put_back, self.tidy = inner.put_aside, inner.put_back, inner.tidy
+
+    def create(self, key: str, body: bytes) -> Version:
+        return self._store.create(self._inner, key, body)
 
 
 def _act(act: Act | None) -> None:

@@ -10,6 +10,11 @@ from contextlib import asynccontextmanager
 from textual.pilot import Pilot
 
 from locktop.app import LocktopApp
+from locktop.badge import Contexts
+from locktop.choosing import NO_CONTEXTS
+from locktop.controls import USUAL
+from locktop.habits import Memory
+from locktop.keymap import Keymap
 from locktop.screens.locks import LocksScreen
 from locktop.session import Session
 from locktop.widgets.lock_table import LockTable
@@ -24,9 +29,15 @@ async def console(
     *,
     ascii_only: bool = False,
     loaded: bool = True,
+    contexts: Contexts = NO_CONTEXTS,
+    words: tuple[str, ...] = (),
+    keymap: Keymap = USUAL,
+    memory: Memory | None = None,
 ) -> AsyncIterator[tuple[LocktopApp, Pilot[int]]]:
     """A console without a terminal; `loaded` waits for the first snapshot."""
-    app = LocktopApp(session, ascii_only=ascii_only)
+    app = LocktopApp(
+        session, ascii_only=ascii_only, contexts=contexts, words=words, keymap=keymap, memory=memory
+    )
     async with app.run_test(size=size, notifications=True) as pilot:
         if loaded:
             await until(pilot, lambda: app.status.board is not None)

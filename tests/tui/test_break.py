@@ -762,3 +762,30 @@ async def test_quitting_in_the_middle_of_it_waits_for_its_end(tmp_path: Path) ->
     # The watch over it ends with the console, which says so.
     assert trail(tmp_path) == ["broken", *UNWATCHED]
     assert "is not watched any more" in session.last_words[0]
+
+
+@pytest.mark.parametrize("key", [DEAD, LATE], ids=["its end", "all of it"])
+@pytest.mark.parametrize("size", [(60, 12), (60, 18), (80, 24)], ids=str)
+async def test_what_is_to_be_typed_is_seen_in_full(tmp_path: Path, key: str, size: tuple[int, int]) -> None:
+    async with breaking(quiet(night()), tmp_path, size, even_if_live=True) as (app, pilot):
+        screen = await opened(app, pilot, key)
+        says = next(line for line in lines(app) if "type " in line)
+        assert says.split()[-2] == screen.form.to_type
+        app.screen.query_one("#typed", Input).focus()
+        await pilot.press("a", "enter")
+        await pilot.pause()
+        assert any(line.split()[-2:-1] == [screen.form.to_type] for line in lines(app))
+
+
+async def test_the_alarm_says_it_once(tmp_path: Path) -> None:
+    scene = quiet(night())
+    async with breaking(scene, tmp_path) as (app, pilot):
+        body = scene.store.read(DEAD)
+        assert body is not None
+        await broken(app, pilot, DEAD)
+        scene.advance(20)
+        scene.store.put(DEAD, body.body)
+        await look_again(app, pilot)
+        alarm = next(toast.message for toast in app._notifications if "came back" in toast.message)
+        assert alarm.count("its holder is alive") == 1
+        assert "stop the process, not the file" in alarm

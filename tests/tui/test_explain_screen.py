@@ -19,6 +19,7 @@ from harness.complaints import FORMS, OTHERS
 from locktop.app import LocktopApp
 from locktop.demo.people import plant, scene
 from locktop.messages import MessageGiven
+from locktop.screens.blocked import BlockedScreen
 from locktop.screens.details import DetailsScreen
 from locktop.screens.explain import LONG, ExplainScreen
 from locktop.screens.help import HelpScreen
@@ -319,3 +320,15 @@ async def test_a_new_user_finds_the_culprit_in_the_demo(tmp_path: Path) -> None:
             assert row.name in text(app)
     finally:
         shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+async def test_a_number_shows_its_view_whatever_was_open_there() -> None:
+    async with console(night().session()) as (app, pilot):
+        await pilot.press("2")
+        await pasted(app, pilot, refusal(LATE))
+        await pilot.press("1")
+        await until(pilot, lambda: isinstance(app.screen, LocksScreen))
+        await pilot.press("2")
+        await until(pilot, lambda: isinstance(app.screen, BlockedScreen))
+        await pilot.press("enter", "1", "2")
+        await until(pilot, lambda: isinstance(app.screen, BlockedScreen))

@@ -14,6 +14,7 @@ from locktop.screens.base import View
 from locktop.screens.blocked import BlockedScreen
 from locktop.screens.break_ import BreakScreen
 from locktop.screens.columns import ColumnsScreen
+from locktop.screens.contexts import ContextsScreen
 from locktop.screens.details import DetailsScreen
 from locktop.screens.events import EventsScreen
 from locktop.screens.explain import ExplainScreen
@@ -26,6 +27,7 @@ from locktop.widgets.panes import Scroller
 from tui import (
     test_break,
     test_columns_sheet,
+    test_contexts,
     test_details,
     test_explain_screen,
     test_lock_hands,
@@ -231,6 +233,18 @@ async def _explain(app: LocktopApp, pilot: Pilot[int], key: str) -> None:
     assert not isinstance(app.screen, ExplainScreen)
 
 
+async def _contexts(app: LocktopApp, pilot: Pilot[int], key: str) -> None:
+    await pilot.press(key)
+    assert isinstance(app.screen, ContextsScreen)
+
+
+async def _themes(app: LocktopApp, pilot: Pilot[int], key: str) -> None:
+    await pilot.press(key)
+    await until(pilot, lambda: isinstance(app.screen, CommandPalette) and "catppuccin-latte" in text(app))
+    await pilot.press("escape")
+    await until(pilot, lambda: not isinstance(app.screen, CommandPalette))
+
+
 EVERYWHERE = {
     **dict.fromkeys("1234", _views),
     "colon": _palette,
@@ -241,6 +255,8 @@ EVERYWHERE = {
     "plus": _faster,
     "equals_sign": _faster,
     "minus": _slower,
+    "C": _contexts,
+    "T": _themes,
     "question_mark": _help,
     "f1": _help,
     "ctrl+l": _redraw,
@@ -327,6 +343,7 @@ def test_no_key_goes_untested() -> None:
     tested = {
         "locks": {*LOCKS, *test_lock_hands.KEYS, "x"},
         "columns": {*test_columns_sheet.KEYS},
+        "contexts": set(test_contexts.KEYS),
         "details": {*test_details.KEYS, "x"},
         "break": set(test_break.KEYS),
         "undo": test_undo.KEYS,
@@ -353,6 +370,7 @@ def test_every_action_exists() -> None:
         "undo": UndoScreen,
         "confirm": ConfirmScreen,
         "columns": ColumnsScreen,
+        "contexts": ContextsScreen,
         "help": HelpScreen,
     }
     for entry in keys.KEYS:

@@ -20,8 +20,9 @@ from locktop.header import header
 from locktop.playback import Playback
 from locktop.session import Session
 from locktop.widgets.painted import width_of
+from tui.lists import compare
 from tui.look import console, lines, shown, text, until
-from tui.scene import NOW, Scene, StillClock
+from tui.scene import NOW, Scene, StillClock, night
 
 KEYS = {
     *("right", "left", "full_stop", "comma"),
@@ -268,3 +269,43 @@ async def test_nothing_is_written(tape: Tape, tmp_path: Path, monkeypatch: pytes
     tape.journal.close()
     assert tape.path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == [tape.path.name]
+
+
+SIZES = {"120x36": (120, 36), "80x24": (80, 24)}
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["unicode", "ascii"])
+async def test_it_looks_as_it_was_approved(tape: Tape, plain: bool) -> None:
+    session, _ = tape.session(20)
+    async with console(session, ascii_only=plain) as (app, pilot):
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: _at(app) == 320 and app.status.board)
+        for view in ("1", "4"):
+            await pilot.press(view)
+            for name, size in SIZES.items():
+                await pilot.resize_terminal(*size)
+                await pilot.pause()
+                await pilot.pause()
+                compare(app, "replay", f"{'locks' if view == '1' else 'events'}-{name}{'-ascii' * plain}")
+
+
+async def test_the_line_before_what_was_recorded_is_no_row(tape: Tape) -> None:
+    session, base = tape.session(0)
+    async with console(session, (120, 36)) as (app, pilot):
+        await pilot.press("4", "right_square_bracket")
+        await until(pilot, lambda: app.status.board and "as recorded before" in text(app))
+        base.advance(250 * SECOND)
+        app.session.refresh_now()
+        await until(pilot, lambda: "RELEASED" in text(app))
+        shown_rows = [line for line in lines(app)[4:-2] if line.strip() and "before" not in line]
+        title = next(line for line in lines(app) if "renewals hidden" in line)
+        assert f" 1-{len(shown_rows)} of {len(shown_rows)} " in title
+
+
+@pytest.mark.parametrize("width", [100, 104, 120])
+async def test_no_tab_is_cut(width: int) -> None:
+    async with console(night(held=400, free=700).session(), (width, 30)) as (app, pilot):
+        await pilot.pause()
+        for tab in ("1 Locks 409", "2 Blocked", "3 Simulate", "4 Events"):
+            assert tab in lines(app)[1]
+        assert "342" in lines(app)[1]

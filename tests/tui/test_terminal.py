@@ -26,7 +26,7 @@ SHOW_CURSOR = b"\x1b[?25h"
 
 PROGRAM = """
 import sys, threading
-from locktop import app
+from locktop import app, launch
 from tui.scene import night
 scene = night()
 class Store:
@@ -40,7 +40,7 @@ if {hasty!r}:
     app.LAST_RESORT_S = 2.0
 if {crash!r}:
     app.LocktopApp.action_redraw = lambda self: 1 / 0
-sys.exit(app.run(scene.session(open_store=Store)))
+sys.exit(launch.run(scene.session(open_store=Store)))
 """
 
 

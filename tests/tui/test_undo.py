@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 
 from backuplock import layout, wire
 from backuplock.breaking import Audit, Fate, Step, copies, unfinished
+from backuplock.breaking.interrupted import FOREIGN_NS
 from backuplock.breaking.quarantine import FOLDER, description
-from backuplock.breaking.recover import FOREIGN_NS
 from backuplock.clock import SECOND
 from backuplock.errors import Denied, Unreachable
 from backuplock.model import LockRecord
@@ -363,7 +363,7 @@ async def test_a_write_whose_answer_was_lost_is_no_alarm(tmp_path: Path) -> None
         await broken(app, pilot, DEAD)
         await shelf(app, pilot)
         store.add("put", after=Unreachable("the answer was lost"), times=1)
-        await agreed(app, pilot, "was not put back: the answer was lost")
+        await agreed(app, pilot, "it counts for 150 s, and nobody refreshes it")
         assert scene.store.read(DEAD) is not None
         await look_again(app, pilot)
         assert "CAME BACK" not in text(app)
@@ -469,6 +469,28 @@ async def test_what_cannot_be_finished_says_why(tmp_path: Path) -> None:
             assert isinstance(app.screen, UndoScreen)
 
 
+@pytest.mark.parametrize(
+    ("refreshed", "flag"), [(False, "--take-back"), (True, "--finish")], ids=["removed", "written since"]
+)
+async def test_y_copies_the_command_that_makes_sense(tmp_path: Path, refreshed: bool, flag: str) -> None:
+    scene = quiet(night())
+    body = scene.store.read(DEAD)
+    assert body is not None
+    entry = interrupt(scene, tmp_path, DEAD, Step.REMOVED)
+    if refreshed:
+        scene.advance(5)
+        scene.store.put(DEAD, body.body)
+    back = copy(scene, 3, 7200, mark="undone")
+    async with breaking(scene, tmp_path) as (app, pilot):
+        await shelf(app, pilot)
+        await pilot.press("y")
+        assert app.clipboard == f"locktop undo -t {scene.store.url} {flag} {entry} --write"
+        await pilot.press("G", "y")
+        assert back in flat(app)
+        assert "nothing to copy: it was put back already" in said(app)
+        assert entry in app.clipboard
+
+
 # -- sessions that only read
 
 
@@ -543,7 +565,8 @@ async def test_a_description_that_cannot_be_read(tmp_path: Path) -> None:
         assert "its volume is not known" in said(app)
         assert isinstance(app.screen, UndoScreen)
         await pilot.press("y")
-        assert app.clipboard.endswith(f"{bad} --write")
+        assert "nothing to copy: its description cannot be read" in said(app)
+        assert app.clipboard == ""
 
 
 HOSTILE = "\x1b]0;x\x07\x1b[31m[bold]\u202e\r\n\t\x9b7m[link=x][]"

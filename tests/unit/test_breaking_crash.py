@@ -21,8 +21,8 @@ from backuplock.breaking import (
     undo,
     unfinished,
 )
+from backuplock.breaking.interrupted import FOREIGN_NS
 from backuplock.breaking.quarantine import CAP
-from backuplock.breaking.recover import FOREIGN_NS
 from backuplock.clock import SECOND
 from backuplock.stores.filesystem import FilesystemStore
 from backuplock.stores.memory import MemoryStore
@@ -233,16 +233,16 @@ def test_two_that_end_the_same_act_lose_nothing(files: Scene, monkeypatch: pytes
     killed(files, Step.COPIED, lock)
     entry = found(files).id
     looks = []
-    real = recover._find
+    real = recover.find
 
-    def between(writer: Writer, id_: str, mine: str = "") -> Unfinished:
-        one = real(writer, id_, mine)
+    def between(writer: Writer, id_: str, *, mine: str = "") -> Unfinished:
+        one = real(writer, id_, mine=mine)
         looks.append(mine)
         if len(looks) == 1:
             assert finish(files.writer(), entry) is not None
         return one
 
-    monkeypatch.setattr(recover, "_find", between)
+    monkeypatch.setattr(recover, "find", between)
     with pytest.raises(Refused, match="is over"):
         take_back(files.writer(), entry)
     assert [copy.id for copy in copies(files.store)] == [entry]

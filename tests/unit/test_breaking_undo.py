@@ -25,17 +25,9 @@ from backuplock.breaking import (
 from backuplock.breaking.quarantine import RETENTION_NS
 from backuplock.clock import SECOND, ManualClock, SystemClock
 from backuplock.errors import Denied, Malformed, Unreachable
-from backuplock.stores.memory import MemoryStore
-from harness.breaking import QUARANTINE, VOLUME, Scene, folder_scene, memory_scene, unconditional
+from harness.breaking import QUARANTINE, VOLUME, Scene, folder_scene, memory_scene, plain_scene
 from harness.builders import Lock, Volume, volume_folder
 from harness.troubled import TroubledStore
-
-
-def plain_scene(folder: Path) -> Scene:
-    scene = memory_scene(folder)
-    assert isinstance(scene.store, MemoryStore)
-    unconditional(scene.store)
-    return scene
 
 
 @pytest.fixture(params=[memory_scene, plain_scene, folder_scene], ids=["memory", "plain", "folder"])

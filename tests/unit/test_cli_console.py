@@ -164,3 +164,51 @@ def test_the_demo_on_a_terminal(start: Callable[..., Terminal], tmp_path: Path) 
     assert terminal.end() == 0
     assert terminal.left_the_screen()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_context_is_gone_to_on_the_terminal(start: Callable[..., Terminal], tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        made = Fleet((Volume(f"pvc-{name}"),), (Lock(f"pvc-{name}", "lock-1"),))
+        write_all(tmp_path / name, made, time.time_ns())
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f"context = 'first'\n[contexts.first]\ntarget = '{tmp_path}/one'\nprotected = true\n"
+        f"[contexts.second]\ntarget = '{tmp_path}/two'\nwrite = true\n"
+    )
+    terminal = start("--config", str(config))
+    terminal.until(lambda: "pvc-one" in terminal.text, "the first store")
+    assert "[RO]" in terminal.text
+    assert "protected: first" in terminal.text
+    terminal.press(" /one\r")
+    terminal.until(lambda: "matching one" in terminal.text, "the filter")
+    terminal.press("C")
+    terminal.until(lambda: "Contexts" in terminal.text, "the picker")
+    terminal.press("j\r")
+    terminal.until(lambda: "pvc-two" in terminal.text, "the second store")
+    assert "[RW]" in terminal.text
+    assert "second" in terminal.text
+    assert "protected" not in terminal.text
+    assert "matching" not in terminal.text
+    assert "marked" not in terminal.text
+    terminal.press("q")
+    assert terminal.end() == 0
+    assert terminal.left_the_screen()
+
+
+def test_leave_to_write_given_for_one_store_is_not_carried_to_another(
+    start: Callable[..., Terminal], tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        made = Fleet((Volume(f"pvc-{name}"),), (Lock(f"pvc-{name}", "lock-1"),))
+        write_all(tmp_path / name, made, time.time_ns())
+    config = tmp_path / "config.toml"
+    config.write_text(f"[contexts.second]\ntarget = '{tmp_path}/two'\n")
+    terminal = start("--config", str(config), "--write", str(tmp_path / "one"))
+    terminal.until(lambda: "pvc-one" in terminal.text, "the first store")
+    assert "[RW]" in terminal.text
+    terminal.press("C\r")
+    terminal.until(lambda: "pvc-two" in terminal.text, "the second store")
+    assert "[RO]" in terminal.text
+    assert "[RW]" not in terminal.text
+    terminal.press("q")
+    assert terminal.end() == 0

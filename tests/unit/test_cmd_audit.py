@@ -96,6 +96,23 @@ def test_parts_of_it(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     assert [name for entry in everything for name in entry if name not in schema] == []
 
 
+def test_one_act_by_the_beginning_of_its_id(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    everything = audit(capsys, "--json").json["entries"]
+    first, last = everything[0]["id"], everything[-1]["id"]
+    start = next(first[:length] for length in range(4, 30) if not last.startswith(first[:length]))
+    found = audit(capsys, "--json", "--id", start).json["entries"]
+    assert [(one["id"], one["act"]) for one in found] == [
+        (first, act) for act in ("break", "break", "undo", "undo")
+    ]
+    done = audit(capsys, "--id", first[:4])
+    assert (done.code, done.out) == (ExitCode.USAGE, "")
+    assert "begins 2 ids" in done.err
+    assert first in done.err
+    done = audit(capsys, "--id", "2001")
+    assert (done.code, done.out) == (ExitCode.NEGATIVE, "")
+    assert "no act of the audit trail has an id that begins with 2001; locktop audit lists" in done.err
+
+
 def test_a_whole_chain_and_its_head(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     done = audit(capsys, "--verify", "--json")
     assert done.code == ExitCode.OK
@@ -153,6 +170,10 @@ def test_it_is_exported_once(scene: Scene, tmp_path: Path, capsys: pytest.Captur
         (["--head", "0" * 64], "--head goes with --verify"),
         (["--verify", "--head", "abc"], "no hash"),
         (["--last", "0"], "--last"),
+        (["--id", "202"], "is too little of an id"),
+        (["--id", "lock-feed"], "is not the id of a broken lock"),
+        (["--verify", "--last", "2"], "are of the whole trail"),
+        (["--export", "x", "--id", "2026"], "are of the whole trail"),
         (["--verify", "--export", "x"], "not allowed with"),
         (["--export", "/nowhere/at/all"], "--export"),
     ],

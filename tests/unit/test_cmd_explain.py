@@ -96,7 +96,11 @@ def test_the_way_is_free(root: Path, capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("lock", "code", "words"),
     [
-        (Lock(VOLUME, "lock-live", 1, age_s=12), 1, ["cannot be told yet: just arrived", "HARMFUL", "instance-manager"]),
+        (
+            Lock(VOLUME, "lock-live", 1, age_s=12),
+            1,
+            ["cannot be told yet: just arrived", "HARMFUL", "instance-manager"],
+        ),
         (
             Lock(VOLUME, "lock-late", 1, age_s=100),
             1,

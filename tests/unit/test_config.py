@@ -213,7 +213,7 @@ def test_the_store_gets_the_profile_of_its_context(tmp_path: Path) -> None:
         ("[contexts.prod]\nwrite = true", 1, "contexts.prod", "has no target"),
         ('[contexts."a b"]\ntarget = "/x"', 1, 'contexts."a b"', "is no name for a context: letters"),
         ("[contexts.p]\ntarget = '/x'\nmouse = true", 3, "contexts.p.mouse", "only at the top of the file"),
-        ("[contexts.p]\ntarget = '/x'\naccent = 'red'", 3, "contexts.p.accent", "must be one of sky, blue,"),
+        ("[contexts.p]\ntarget = '/x'\naccent = 'red'", 3, "contexts.p.accent", "must be one of sky, green,"),
         ("[contexts.p]\ntarget = '/x'\nendpoint = 's3'", 3, "contexts.p.endpoint", "must be http(s)://"),
         (
             "[contexts.p]\ntarget = '/x'\neven-if-live = true",

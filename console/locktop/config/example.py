@@ -22,13 +22,19 @@ _CONTEXT = """
 # A store by a name of its own: locktop -c prod, locktop @prod, or C in the console.
 # [contexts.prod]
 """
+_KEYS = """
+# Other keys in the console; `locktop config keys` lists what there is.
+# [keys]
+# "locks.sort" = "o"
+# "app.pause" = ["p", "f5"]
+"""
 
 
 def example() -> str:
     """The text of the file."""
     top = [_line(name, key) for name, key in KEYS.items() if key.top and name != "target"]
     context = [_line(name, key) for name, key in KEYS.items() if key.context]
-    return _HEAD + "\n".join(top) + "\n" + _CONTEXT + "\n".join(context) + "\n"
+    return _HEAD + "\n".join(top) + "\n" + _CONTEXT + "\n".join(context) + "\n" + _KEYS
 
 
 def _line(name: str, key: Key) -> str:

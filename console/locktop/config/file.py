@@ -19,7 +19,7 @@ from locktop.config.secrets import holds_secret, names_secret
 from locktop.settings import Layer, Usage, Value
 
 MOST_BYTES = 1 << 20
-_TABLES = {"contexts": "tables [contexts.NAME]"}
+_TABLES = {"contexts": "tables [contexts.NAME]", "keys": "a table [keys]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ class _Reader:
         if key is None:
             close = difflib.get_close_matches(name.replace("_", "-"), allowed, n=1)
             meant = f"did you mean {close[0]}? " if close else ""
-            tables = ", [contexts.NAME]" if place == "top" else ""
+            tables = ", [contexts.NAME], [keys]" if place == "top" else ""
             raise self._wrong(path, f"is unknown; {meant}allowed are {', '.join(allowed)}{tables}")
         if name not in allowed:
             other = (

@@ -12,7 +12,7 @@ from backuplock.errors import Malformed
 from backuplock.target import parse_target
 from locktop.settings import parsers
 
-ACCENTS = ("sky", "blue", "green", "yellow", "orange", "purple", "grey")
+ACCENTS = ("sky", "green", "yellow", "orange", "purple", "grey")
 """Colours of contexts, those of Okabe and Ito (2008) that are told apart by colour-blind eyes."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -28,8 +28,8 @@ checks       name, ok (true, false; null: not known), words
 found        mark, text: what else is known of its holder
 result       null, or id (for locktop undo), window_ms (from the last look to the end of the delete; null:
              there was none), back (it was there again at once), notes, undo_until
-watch        null, or fate (watching, gone for good, came back, another took its place, could not be watched),
-             by (the key that took its place), words, help
+watch        null, or fate (watching, gone for good, came back, put back, another took its place, could
+             not be watched), by (the key that took its place), words, help
 error        null, or what (one line), advice, because (of a refusal), settled (of a failure: whether the lock
              surely is as it was), exit_code
 """

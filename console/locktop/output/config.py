@@ -19,6 +19,12 @@ The JSON document of `locktop config --json`; fields are added within version 1,
         current   whether it counts when nothing is named
         line      on which line of the file it begins
 
+    keys          for `keys`: what keys do in the console, in the order of its table
+        id        as [keys] takes it
+        keys      names of the keys that it is on
+        words     what it does; "" where the entry before says it
+        place     the view it works in, or app: everywhere
+
 Nothing in it is a secret: credentials are refused in the file, and never asked for here.
 """
 
@@ -27,10 +33,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields as fields_of
+from typing import TYPE_CHECKING
 
 from backuplock.text import printable
 from locktop.config.file import ConfigFile
 from locktop.settings import Settings, Value
+
+if TYPE_CHECKING:
+    from locktop.keys import Key
 
 VERSION = 1
 
@@ -71,6 +81,18 @@ def context_row(found: Mapping[str, object]) -> tuple[str, ...]:
     marks = " ".join(word for word in ("protected", "current") if found[word])
     mode = "[RW]" if found["write"] else "[RO]"
     return (str(found["name"]), mode, printable(str(found["target"]), limit=200), marks)
+
+
+def key_json(id_: str, key: Key, names: Sequence[str]) -> Mapping[str, object]:
+    """What a key does, for JSON."""
+    return {"id": id_, "keys": list(names), "words": key.words, "place": key.place}
+
+
+def key_row(found: Mapping[str, object]) -> tuple[str, ...]:
+    """The same for people."""
+    names = found["keys"]
+    assert isinstance(names, list)
+    return (str(found["id"]), ", ".join(names), str(found["words"]))
 
 
 def table(rows: Iterable[Sequence[str]]) -> list[str]:

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from locktop.format import Line
-from locktop.header import counts, header
+from locktop.header import caution, counts, header
 from locktop.keys import VIEWS, Place, footer_keys
 from locktop.status import Status, banner
 from locktop.watch_lines import watch_line
@@ -21,6 +21,7 @@ from locktop.widgets.bars import (
     MIN_HEIGHT,
     MIN_WIDTH,
     Banner,
+    CautionBar,
     FooterBar,
     HeaderBar,
     TabBar,
@@ -69,10 +70,21 @@ class View(Leaving):
         """Keys of the locks that are marked here, or of the one under the cursor."""
         return ()
 
+    @property
+    def broken_entry(self) -> str:
+        """The transaction of the broken lock under the cursor, if it stands on one."""
+        return ""
+
+    @property
+    def why_not_break(self) -> str:
+        """Why what is chosen here cannot be broken; "" if it may be tried."""
+        return ""
+
     def compose(self) -> ComposeResult:
         """Header, tabs, banner, what the view itself brings, footer."""
         glyphs = self.locktop.glyphs
         yield HeaderBar(glyphs)
+        yield CautionBar(glyphs)
         yield TabBar(glyphs)
         yield Banner(glyphs)
         yield WatchBar(glyphs)
@@ -109,6 +121,7 @@ class View(Leaving):
         """Show the present status in all parts."""
         status, glyphs = self.locktop.status, self.locktop.glyphs
         self.query_one(HeaderBar).show(*header(status, glyphs, self.app.size.width))
+        self.query_one(CautionBar).show(caution(status))
         self.query_one(TabBar).show_view(
             self.VIEW or self.app.current_mode, self.locktop.tab_counts, counts(status, glyphs)
         )

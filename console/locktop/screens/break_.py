@@ -24,6 +24,7 @@ from locktop.status import Status
 from locktop.volume_now import explored_of
 from locktop.widgets.bars import Bar, FooterBar, TooSmall
 from locktop.widgets.button import Button
+from locktop.widgets.painted import width_of
 from locktop.widgets.panes import Scroller
 
 ASK_EVERY_S = 2.0
@@ -213,9 +214,17 @@ class BreakScreen(Sheet):
         if not why:
             return [("  the button breaks it: tab to it, then enter", "good")]
         if why == prompt(form):
-            said, tone = (self._hint, "late") if self._hint else (why, "text")
-            return [(f"  {said}:  ", tone), (form.to_type, "key")]
+            return self._asks_for(why)
         return [(f"  {warn} {why}", "late")]
+
+    def _asks_for(self, why: str) -> Line:
+        """What is to be typed must be seen in full, however many words there is room for."""
+        said = [(self._hint, "late")] if self._hint else [(why, "text")]
+        for words, tone in (*said, (prompt(self._form, short=True), "text"), ("type", "text")):
+            line: Line = [(f"  {words}:  ", tone), (self._form.to_type, "key")]
+            if width_of(line) <= self.query_one("#says", Bar).size.width:
+                break
+        return line
 
     def on_resize(self, event: events.Resize) -> None:
         """Wrap anew; whatever is short, fields and buttons are to be seen."""

@@ -9,6 +9,7 @@ from textual.widget import Widget
 
 from backuplock.text import printable
 from locktop.event_list import (
+    SEPARATOR,
     EventList,
     Item,
     Seen,
@@ -45,6 +46,7 @@ class EventsScreen(View):
         self._wanted = Wanted()
         self._by_key: dict[str, Item] = {}
         self._days = False
+        self._rule_at = 0
         self._claims_first = False
         self._newest = ""
 
@@ -62,6 +64,9 @@ class EventsScreen(View):
         """New events; between them only time moves on."""
         if self._list.take(status, self._wanted, self._called):
             self._by_key = {item.key: item for item in self._list.items}
+            self._rule_at = next(
+                (at for at, key in enumerate(self._by_key) if key == SEPARATOR), len(self._by_key)
+            )
             self._days = spans_days(self._list.items, status.wall_ns)
             self.query_one(KeyList).show(list(self._by_key), self._heading, self._paint)
         self.query_one(KeyList).tick(self._instead(status), faded=status.outdated)
@@ -118,6 +123,9 @@ class EventsScreen(View):
         first, last = table.in_view
         right: Line = []
         if shown:
+            # The end of this session's own is a line, and nothing that happened.
+            rule = self._rule_at
+            first, last, shown = first - (rule < first - 1), last - (rule < last), shown - (rule < shown)
             right = [(f"{number(first)}-{number(last)}", "text"), (f" of {number(shown)}", "dim")]
         self.query_one(TitleRule).show(left, right)
 

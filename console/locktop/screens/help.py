@@ -12,7 +12,9 @@ from textual.app import ComposeResult
 from textual.containers import Container as Box
 
 from backuplock.rules import State
+from locktop.controls import USUAL
 from locktop.format import Glyphs, Line
+from locktop.keymap import Keymap
 from locktop.keys import KEYS, Key, Place, bindings, help_groups
 from locktop.screens.base import Sheet
 from locktop.widgets.bars import TitleRule, TooSmall
@@ -67,7 +69,7 @@ class HelpScreen(Sheet):
     def _about(self) -> About:
         status = self.locktop.status
         off = tuple((key, why) for key in KEYS if (why := self.locktop.why_off(key)))
-        return About(status.read_only, status.tape is not None, status.unrecorded, off)
+        return About(status.read_only, status.tape is not None, status.unrecorded, off, self.locktop.labels)
 
     def _title(self) -> None:
         more = "j k more below   " * (self.query_one(Scroller).max_scroll_y > 0)
@@ -84,19 +86,23 @@ class HelpScreen(Sheet):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The session that the help is of. `off` are the keys that do nothing in it, each with the reason."""
+    """The session that the help is of.
+
+    `off` are the keys that do nothing in it, each with the reason; `labels` says which keys are on what.
+    """
 
     read_only: bool = True
     replay: bool = False
     unrecorded: str = ""
     off: tuple[tuple[Key, str], ...] = ()
+    labels: Keymap = USUAL
 
 
 def help_lines(place: Place, glyphs: Glyphs, about: About) -> list[Line]:
     """The whole sheet, 80 cells wide: keys first, for they are what is looked for."""
     off = {key for key, _ in about.off}
     named = help_groups(place, replay=about.replay)
-    groups = [_group(title, keys, off) for title, keys in named.items()]
+    groups = [_group(title, keys, off, about.labels) for title, keys in named.items()]
     left, right = _two_columns(groups)
     lines: list[Line] = []
     for at in range(max(len(left), len(right))):
@@ -106,7 +112,7 @@ def help_lines(place: Place, glyphs: Glyphs, about: About) -> list[Line]:
         lines.append([*first, (" " * max(1, pad), "text"), *second])
     listed = {key for keys in named.values() for key in keys}
     reasons = [(key, why) for key, why in about.off if key in listed]
-    return [*lines, *_off(reasons), [], *_states(glyphs), [], *_closing(place, about)]
+    return [*lines, *_off(reasons, about.labels), [], *_states(glyphs), [], *_closing(place, about)]
 
 
 def _two_columns(groups: Sequence[list[Line]]) -> tuple[list[Line], list[Line]]:
@@ -125,11 +131,11 @@ def _stack(groups: Sequence[list[Line]]) -> list[Line]:
     return [line for at, group in enumerate(groups) for line in ([[], *group] if at else group)]
 
 
-def _group(title: str, keys: Sequence[Key], off: Container[Key]) -> list[Line]:
+def _group(title: str, keys: Sequence[Key], off: Container[Key], labels: Keymap) -> list[Line]:
     return [
         [(f"  {title}", "dim")],
         *(
-            [(f"  {key.shown:<10}", "faint" if key in off else "key"), (key.words, _tone(key, off))]
+            [(f"  {labels.shown(key):<10}", "faint" if key in off else "key"), (key.words, _tone(key, off))]
             for key in keys
         ),
     ]
@@ -139,8 +145,8 @@ def _tone(key: Key, off: Container[Key]) -> str:
     return "dim" if key in off else "text"
 
 
-def _off(reasons: Sequence[tuple[Key, str]]) -> list[Line]:
-    return [[(f"  ({key.shown} is off: {why})", "dim")] for key, why in reasons]
+def _off(reasons: Sequence[tuple[Key, str]], labels: Keymap) -> list[Line]:
+    return [[(f"  ({labels.shown(key)} is off: {why})", "dim")] for key, why in reasons]
 
 
 def _states(glyphs: Glyphs) -> list[Line]:

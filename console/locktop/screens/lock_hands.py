@@ -8,6 +8,7 @@ from dataclasses import replace
 from textual.screen import ModalScreen
 
 from backuplock.clock import SECOND
+from locktop.broken_rows import BrokenRow, is_gone
 from locktop.columns import EXTRA, SORT_OF
 from locktop.filters import Filter, next_match
 from locktop.format import name, plural
@@ -31,6 +32,8 @@ HOLD_NS = 3 * SECOND
 
 WIND_S = 10
 """Seconds by which left and right wind a recording where there are no columns to go to."""
+
+_BROKEN = "that lock is broken already: u shows its copy, and puts it back"
 
 ZOOMS = ("", "-pane", "-table")
 """Room for both, for the details, for the table: classes of the screen."""
@@ -67,6 +70,10 @@ class LockHands(View):
         """Say what is shown."""
         raise NotImplementedError
 
+    def dismiss_broken(self) -> None:
+        """Put away the rows of broken locks whose fate is told."""
+        raise NotImplementedError
+
     def show_details(self, status: Status) -> None:
         """Describe the row under the cursor."""
         raise NotImplementedError
@@ -85,6 +92,17 @@ class LockHands(View):
             return tuple(key for key in self._board.by_key if key in self._marked)
         row = self.table.cursor_row
         return (row.key,) if row is not None else ()
+
+    @property
+    def broken_entry(self) -> str:
+        """The transaction of the broken lock under the cursor."""
+        row = self.table.cursor_row
+        return row.care.entry if isinstance(row, BrokenRow) and row.gone and row.care is not None else ""
+
+    @property
+    def why_not_break(self) -> str:
+        """Why what is chosen cannot be broken."""
+        return _BROKEN if is_gone(self.table.cursor_row) and not self._marked else ""
 
     def chosen_volumes(self) -> tuple[str, ...] | None:
         """The volumes of the marked rows; without marks of those that the filter leaves, without a filter
@@ -108,11 +126,13 @@ class LockHands(View):
         return "claim" if self._sort == "volume" and self.table.claims_first else self._sort
 
     def drop_gone(self, board: Board) -> None:
-        """What is marked or followed may not be there any more: that is said."""
-        kept = self._marked & board.by_key.keys()
+        """What is marked or followed may have gone: that is said, but for what was broken here."""
+        there = self._marked & board.by_key.keys()
+        kept = frozenset(key for key in there if not is_gone(board.by_key[key]))
         if kept != self._marked:
-            gone = plural(len(self._marked) - len(kept), "marked lock")
-            self.notify(f"{gone} went away, {len(kept)} marked", markup=False)
+            if away := len(self._marked - there):
+                gone = plural(away, "marked lock")
+                self.notify(f"{gone} went away, {len(kept)} marked", markup=False)
             self._marked = kept
             self.table.show_marks(kept)
         if self._followed is not None and self._followed not in board.by_key:
@@ -151,6 +171,7 @@ class LockHands(View):
             self._set_filter("")
         else:
             self._hold_until, self._followed = 0, None
+            self.dismiss_broken()
             self.table.release()
             self.show_title(self.locktop.status)
 
@@ -283,7 +304,9 @@ class LockHands(View):
     def action_mark(self) -> None:
         """Mark the row under the cursor, or no longer, and go on to the next."""
         row = self.table.cursor_row
-        if row is not None:
+        if is_gone(row):
+            self.notify(_BROKEN, markup=False)
+        elif row is not None:
             self._mark(self._marked ^ {row.key})
             self.table.move(1)
             self._hands_on()
@@ -300,10 +323,8 @@ class LockHands(View):
     # -- with the row under the cursor
 
     def action_details(self) -> None:
-        """Everything about the row under the cursor."""
-        row = self.table.cursor_row
-        if row is not None:
-            self.locktop.open_volume(row.volume.name, row.key)
+        """Everything about the row under the cursor; of a lock that was broken, its copy."""
+        self._open(self.table.cursor_row)
 
     async def action_simulate(self) -> None:
         """How operations on the volume under the cursor would fare."""
@@ -317,8 +338,12 @@ class LockHands(View):
 
     def on_details_requested(self, message: DetailsRequested) -> None:
         """A row was opened with the mouse."""
-        row = self.table.row_of(message.key)
-        if row is not None:
+        self._open(self.table.row_of(message.key))
+
+    def _open(self, row: Row | None) -> None:
+        if isinstance(row, BrokenRow) and row.gone and row.care is not None:
+            self.locktop.open_broken(row.care.entry)
+        elif row is not None:
             self.locktop.open_volume(row.volume.name, row.key)
 
 

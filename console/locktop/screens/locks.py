@@ -9,14 +9,17 @@ from typing import ClassVar
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
+from locktop.broken_rows import BrokenRow, facts, first, with_broken
+from locktop.broken_rows import summary as broken_summary
 from locktop.columns import COLUMNS
+from locktop.deeds import Care
 from locktop.describe import Fact, describe, summary, verdicts
 from locktop.describe import View as Seen
 from locktop.filters import arrange, held_still
 from locktop.format import Line, name, number
 from locktop.keys import Place, bindings
 from locktop.messages import CursorMoved, TableScrolled
-from locktop.rows import Board
+from locktop.rows import Board, Row
 from locktop.screens.lock_hands import LockHands, nothing_to_show
 from locktop.status import Status, emptiness, extent
 from locktop.widgets.bars import TitleRule
@@ -46,13 +49,19 @@ class LocksScreen(LockHands):
             yield DetailPane(glyphs)
         yield FilterBar(glyphs)
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: tuple[Board | None, tuple[Care, ...]] = (None, ())
+        self._dismissed: frozenset[str] = frozenset()
+
     # -- status -> widgets
 
     def show_status(self, status: Status) -> None:
         """New data is arranged; between data, only time moves on."""
         self.table.tick(status)
-        if status.board is not self._board and status.board is not None:
-            self._take(status.board, hold=self.holding(status))
+        seen = (status.board, status.deeds.cares)
+        if status.board is not None and seen != self._seen:
+            self._take(status, hold=self.holding(status))
         elif status.board is None and self._board is not None:
             # A recording was wound to where nothing is known.
             self._board, self._order = None, ()
@@ -62,8 +71,13 @@ class LocksScreen(LockHands):
         self.show_title(status)
         self.show_details(status)
 
-    def _take(self, board: Board, *, hold: bool) -> None:
-        """A new board; while the order is held, in the one that is on the screen."""
+    def _take(self, status: Status, *, hold: bool) -> None:
+        """A new board, or other fates of broken locks; while the order is held, in the one on the screen."""
+        if status.board is None:
+            return
+        self._seen = (status.board, status.deeds.cares)
+        self._dismissed &= {care.entry for care in status.deeds.cares}
+        board = with_broken(status.board, status.deeds.cares, self._dismissed)
         self.drop_gone(board)
         self._put_in_order(board, hold=hold)
         self._board = board
@@ -77,7 +91,15 @@ class LocksScreen(LockHands):
             shown = [row.key for row in self._order]
             self._order = held_still(shown, board, order, reverse=self._reverse)
         else:
-            self._order = arrange(board.rows, order, reverse=self._reverse)
+            self._order = first(arrange(board.rows, order, reverse=self._reverse))
+
+    def dismiss_broken(self) -> None:
+        """Put away the rows of broken locks whose fate is told."""
+        status = self.locktop.status
+        told = frozenset(care.entry for care in status.deeds.cares if care.vigil.decided)
+        if not told <= self._dismissed:
+            self._dismissed |= told
+            self._take(status, hold=False)
 
     def arrange_anew(self) -> None:
         """The order was changed: put the rows into it."""
@@ -138,17 +160,15 @@ class LocksScreen(LockHands):
         if row is None or status.board is None:
             pane.show([], (), [])
             return
+        if isinstance(row, BrokenRow) and row.gone:
+            pane.show(_title(row), facts(row, status.mono_ns), broken_summary(row, status.mono_ns), ())
+            return
         seen = Seen(status.board, status.now, status.wall_ns, self.locktop.glyphs)
-        title: Line = [(name(row.volume.name), "strong")]
-        if row.claim:
-            title += [("  ", "text"), (name(row.claim), "key")]
-        if row.volume.names and row.volume.names.workload:
-            title += [("  ", "text"), (name(row.volume.names.workload), "dim")]
-        if row.name:
-            title += [("  ", "text"), (name(row.name), "dim")]
         roomy = self.app.size.width >= WIDE or self._zoom == "-pane"
         more = [Fact("asked now", ()), *verdicts(row, seen)] if roomy else ()
-        pane.show(title, describe(row, seen), summary(row, seen), more)
+        pane.show(_title(row), describe(row, seen), summary(row, seen), more)
+
+    # -- messages
 
     def on_cursor_moved(self, _: CursorMoved) -> None:
         """Other details."""
@@ -157,3 +177,15 @@ class LocksScreen(LockHands):
     def on_table_scrolled(self, _: TableScrolled) -> None:
         """Other rows."""
         self.show_title(self.locktop.status)
+
+
+def _title(row: Row) -> Line:
+    """Volume, claim, workload, lock."""
+    title: Line = [(name(row.volume.name), "strong")]
+    if row.claim:
+        title += [("  ", "text"), (name(row.claim), "key")]
+    if row.volume.names and row.volume.names.workload:
+        title += [("  ", "text"), (name(row.volume.names.workload), "dim")]
+    if row.name:
+        title += [("  ", "text"), (name(row.name), "dim")]
+    return title

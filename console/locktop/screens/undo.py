@@ -24,14 +24,19 @@ from locktop.widgets.panes import Scroller
 
 
 class UndoScreen(View):
-    """A list and, below it, everything about the one under the cursor."""
+    """A list and, below it, everything about the one under the cursor.
+
+    Args:
+        entry: the transaction to begin with.
+    """
 
     PLACE: ClassVar[Place] = "undo"
     BINDINGS: ClassVar = bindings("undo")
     AUTO_FOCUS: ClassVar[str] = "KeyList"
 
-    def __init__(self) -> None:
+    def __init__(self, entry: str = "") -> None:
         super().__init__()
+        self._wanted = entry
         self._shelf: Shelf | None = None
         self._entries: Mapping[str, Entry] = {}
 
@@ -63,6 +68,9 @@ class UndoScreen(View):
             self._shelf = shelf
             self._entries = entries_of(shelf)
             keys.show(list(self._entries), heading, self._paint)
+            if self._wanted in self._entries:
+                keys.move_to(list(self._entries).index(self._wanted))
+                self._wanted = ""
         keys.tick(self._instead(), faded=bool(self._shelf and self._shelf.problem))
         self._show_about(status)
 
@@ -158,9 +166,12 @@ class UndoScreen(View):
     def action_copy(self) -> None:
         """Copy the command line that does it."""
         entry = self._chosen
-        if entry is not None:
-            self.app.copy_to_clipboard(command(entry, self.locktop.session.url))
+        line = command(entry, self.locktop.session.url) if entry is not None else ""
+        if line:
+            self.app.copy_to_clipboard(line)
             self.notify("copied the command line", markup=False)
+        elif entry is not None:
+            self.notify(f"nothing to copy: {entry.why_not}", markup=False, severity="warning")
 
     def action_back(self) -> None:
         """Back to where one came from."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from backuplock.clock import SystemClock
 from locktop.exits import ExitCode, exit_table
+from locktop.ids import check_start, whole_id
 from locktop.output.streams import say
 from locktop.settings import Usage
 from locktop.subcommands.acting import guarded
@@ -22,16 +23,17 @@ _EXAMPLES = """\
 examples:
   locktop audit                                      who did what to which lock, when, why, what came of it
   locktop audit --last 20 -t /mnt/backups            of one target
-  locktop audit --id 20260102T030411Z-0123456789ab   one act, entry by entry
+  locktop audit --id 20260102T0304                   one act, entry by entry
   locktop audit --verify                             is the chain whole? prints its head, to be noted down
   locktop audit --verify --head 5c1f...              and does it contain the head that was noted down?
   locktop audit --export trail.jsonl                 all of it, for a log server or a second pair of eyes
 
 The trail is one file for all targets, in the XDG state folder of whoever acts; no store is asked. Each entry
-holds the hash of the one before it. The fields of the JSON: locktop audit --schema
+holds the hash of the one before it. Of an ID, as much is enough as no other begins with, four characters at
+least. The fields of the JSON: locktop audit --schema
 
-0: told, or whole; 1: with --verify: it is not whole, and the first bad entry is named; 6: there is none to be
-verified or exported; 71: it cannot be read.
+0: told, or whole; 1: there is no act of this ID; with --verify: it is not whole, and the first bad entry is
+named; 6: there is none to be verified or exported; 71: it cannot be read.
 
 exit codes:
 """
@@ -50,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--head", metavar="HASH", help="with --verify: a head that was noted down earlier")
     parser.add_argument("--last", metavar="N", help="the last so many entries of all (all)")
-    parser.add_argument("--id", metavar="ID", help="the entries of one act")
+    parser.add_argument("--id", metavar="ID", help="the entries of one act, by the beginning of its id")
     add_target(parser, positional=False)
     parser.add_argument("--json", action="store_true", help="one JSON document")
     add_schema(parser, "locktop.output.audit")
@@ -64,6 +66,11 @@ def run(options: argparse.Namespace) -> int:
         raise Usage(
             "--head: it is no hash of 64 hexadecimal digits", advice="locktop audit --verify prints one"
         )
+    if (options.verify or options.export is not None) and (options.last or options.id) is not None:
+        what = "--verify and --export are of the whole trail, whatever the target"
+        raise Usage(what, advice="leave out --last and --id")
+    if options.id is not None:
+        check_start(options.id)
     last = _last(options.last)
     return guarded(lambda: _run(options, last))
 
@@ -145,7 +152,11 @@ def _export(trail: Audit, where: str) -> int:
 def _show(options: argparse.Namespace, trail: Audit, last: int) -> int:
     from locktop.output import audit
 
-    found = trail.entries(entry=options.id or "", target=_target_url(options), last=last)
+    entry = ""
+    if options.id is not None:
+        acts = (one.get("id") for one in trail.entries())
+        entry = whole_id(options.id, acts, "act of the audit trail", lists="audit")
+    found = trail.entries(entry=entry, target=_target_url(options), last=last)
     if options.json:
         from locktop.output import volume_json
 

@@ -6,38 +6,33 @@ import argparse
 import contextlib
 import sys
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backuplock.clock import nanoseconds, seconds
-from backuplock.errors import BackupLockError
-from backuplock.liveness import Life
 from backuplock.rules import LONGHORN, Timing
 from locktop.durations import parse_duration
-from locktop.exits import SIGNALLED, ExitCode, exit_table
+from locktop.exits import ExitCode, exit_table
 from locktop.output.streams import say
-from locktop.settings import Settings, Usage
+from locktop.settings import Usage
 from locktop.subcommands.acting import (
     Known,
     add_reason,
     add_write,
-    carefully,
-    code_of,
     guarded,
     known_of,
     learn_conditions,
     open_store_for,
     tell_unfinished,
-    writer_for,
 )
 from locktop.subcommands.asking import add_common, glyphs_for, lookup
+from locktop.subcommands.break_act import break_lock
+from locktop.subcommands.break_task import Task, obstacle_of, print_json
 from locktop.subcommands.common import add_schema, refuse_targets, settings_of, target_of
 from locktop.subcommands.patience import patiently
 
 if TYPE_CHECKING:
-    from backuplock.breaking import Broken, Plan, Vigil, Writer
+    from backuplock.breaking import Plan
     from backuplock.stores.base import Store
-    from backuplock.target import Target
     from locktop.observe import Seen
     from locktop.output.breaking import Sheet
 
@@ -108,20 +103,7 @@ def run(options: argparse.Namespace, *, timing: Timing = LONGHORN) -> int:
 
         needs_person("--yes breaks a STALE lock without asking; without --write the plan is told")
     target = target_of(settings)
-    return guarded(lambda: _run(_Task(options, settings, target, volume, lock, observe_ns, timing)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """What was asked for."""
-
-    options: argparse.Namespace
-    settings: Settings
-    target: Target
-    volume: str
-    lock: str
-    observe_ns: int | None
-    timing: Timing
+    return guarded(lambda: _run(Task(options, settings, target, volume, lock, observe_ns, timing)))
 
 
 def _observe_ns(options: argparse.Namespace) -> int | None:
@@ -132,7 +114,7 @@ def _observe_ns(options: argparse.Namespace) -> int | None:
     )
 
 
-def _run(task: _Task) -> int:
+def _run(task: Task) -> int:
     with contextlib.ExitStack() as resources:
         store, seen, known = _look(task)
         resources.callback(store.close)
@@ -142,13 +124,13 @@ def _run(task: _Task) -> int:
             _print_plan(task, sheet)
         if not task.settings.write.value:
             return _only_told(task, sheet)
-        return _break(task, store, sheet, resources)
+        return break_lock(task, store, sheet, resources)
 
 
 # -- the plan
 
 
-def _look(task: _Task) -> tuple[Store, Seen, Known]:
+def _look(task: Task) -> tuple[Store, Seen, Known]:
     """The store, opened as far as was allowed, and the lock in it."""
 
     def work(stop: threading.Event) -> tuple[Store, Seen, Known]:
@@ -170,7 +152,7 @@ def _look(task: _Task) -> tuple[Store, Seen, Known]:
     )
 
 
-def _sheet(task: _Task, store: Store, seen: Seen, known: Known) -> Sheet:
+def _sheet(task: Task, store: Store, seen: Seen, known: Known) -> Sheet:
     from backuplock.breaking import make_plan, preconditions
     from locktop.neighbours import neighbours
     from locktop.output.breaking import Sheet
@@ -192,7 +174,7 @@ def _sheet(task: _Task, store: Store, seen: Seen, known: Known) -> Sheet:
     return patiently(work, task.settings.timeout.value, url=task.target.url, name="break: plan")
 
 
-def _print_plan(task: _Task, sheet: Sheet) -> None:
+def _print_plan(task: Task, sheet: Sheet) -> None:
     from locktop.output.breaking import plan_paras
     from locktop.output.paper import print_paras
 
@@ -200,11 +182,11 @@ def _print_plan(task: _Task, sheet: Sheet) -> None:
     sys.stdout.flush()
 
 
-def _only_told(task: _Task, sheet: Sheet) -> int:
+def _only_told(task: Task, sheet: Sheet) -> int:
     """The end of a dry run."""
-    obstacle = _obstacle(task, sheet)
+    obstacle = obstacle_of(task, sheet)
     if task.options.json:
-        _print_json(sheet, obstacle=obstacle)
+        print_json(sheet, obstacle=obstacle)
     say(f"nothing was written, this is the plan only; {obstacle or _how(sheet.plan)}")
     return ExitCode.NEGATIVE if obstacle else ExitCode.OK
 
@@ -212,134 +194,3 @@ def _only_told(task: _Task, sheet: Sheet) -> int:
 def _how(plan: Plan) -> str:
     last = "the last 8 characters of its name" if plan.dead else "its full name"
     return f"--write breaks it, after asking for {last}"
-
-
-def _obstacle(task: _Task, sheet: Sheet) -> str:
-    """Why it is not to be broken as things stand; "" if it may be."""
-    plan = sheet.plan
-    if plan.unfit:
-        return f"it cannot be broken: {plan.unfit}"
-    changed = [check.words for check in sheet.checks if check.name == "unchanged" and check.ok is False]
-    if changed:
-        return changed[0]
-    if plan.dead and task.options.yes and plan.life.life is not Life.STALE:
-        return "--yes breaks what is stale and nothing else; break it without, or see locktop cleanup"
-    if plan.dead or task.options.even_if_live:
-        return ""
-    return "nothing shows that its holder is dead: wait, or insist on it with --even-if-live"
-
-
-# -- the act
-
-
-def _break(task: _Task, store: Store, sheet: Sheet, resources: contextlib.ExitStack) -> int:
-    from backuplock.breaking import Failed, Refused
-
-    plan = sheet.plan
-    # An audit trail that cannot be written is to be known before anybody is asked.
-    writer = writer_for(store, task.timing, resources=resources)
-    obstacle = _obstacle(task, sheet)
-    if obstacle:
-        if task.options.json:
-            _print_json(sheet, obstacle=obstacle, asked=True)
-        say(f"{plan.token.shown} is not broken: {obstacle}")
-        return ExitCode.NEGATIVE
-    try:
-        reason = task.options.reason or ""
-        if not task.options.yes:
-            if not _confirmed(plan):
-                return ExitCode.NEGATIVE
-            reason = reason or _ask_reason()
-        (broken, vigil), asked = carefully(lambda stop: _carry_out(task, writer, sheet, reason, stop))
-    except KeyboardInterrupt:
-        say(f"{plan.token.shown} is not broken, nothing was written")
-        raise
-    except BackupLockError as error:
-        if task.options.json:
-            _print_json(sheet, error=error)
-        if not (isinstance(error, Refused) or (isinstance(error, Failed) and error.settled)):
-            say("how far it came is told by: locktop undo")
-        raise
-    return _after(task, sheet, broken, vigil, asked)
-
-
-def _confirmed(plan: Plan) -> bool:
-    from locktop.prompt import confirmed
-
-    what = "the last 8 characters of the lock's name" if plan.dead else "the full name of this LIVE lock"
-    if confirmed(f"To break it, type {what} ({plan.to_type}):", plan.to_type):
-        return True
-    say(f"{plan.token.shown} is not broken: what was typed is not {plan.to_type}")
-    return False
-
-
-def _ask_reason() -> str:
-    from locktop.prompt import ask
-
-    return ask("Reason, for the audit trail (may be empty):")
-
-
-def _carry_out(
-    task: _Task, writer: Writer, sheet: Sheet, reason: str, stop: threading.Event
-) -> tuple[Broken, Vigil]:
-    """Break it and, if asked to, wait for its fate, which goes into the audit trail however the wait ends."""
-    from backuplock.breaking import execute, follow, record_fate, vigil_of
-    from locktop.output.breaking import broken_lines
-    from locktop.vigil_line import VigilLine
-
-    allow_live = bool(task.options.even_if_live)
-    broken = execute(writer, sheet.plan.order, reason=reason, allow_live=allow_live)
-    if not task.options.json:
-        sys.stdout.write("".join(f"{line}\n" for line in broken_lines(broken, writer.clock.wall_ns())))
-        sys.stdout.flush()
-    vigil = vigil_of(broken, sheet.snapshot, task.timing)
-    if task.options.watch and not stop.is_set():
-        with VigilLine(vigil, writer.clock) as line:
-            vigil = follow(writer.store, vigil, clock=writer.clock, told=line.tell, stop=stop)
-    if task.options.watch or vigil.decided:
-        record_fate(writer, vigil, broken.id)
-    return broken, vigil
-
-
-def _after(task: _Task, sheet: Sheet, broken: Broken, vigil: Vigil, asked: int | None) -> int:
-    """Tell what came of it, and find the exit code."""
-    watched = task.options.watch or vigil.decided
-    if task.options.json:
-        _print_json(sheet, broken=broken, vigil=vigil if watched else None)
-    if vigil.decided:
-        return _verdict(vigil)
-    if asked is not None:
-        if task.options.watch:
-            say("no longer watched: locktop show tells whether it came back")
-        return SIGNALLED + asked
-    return ExitCode.OK
-
-
-def _verdict(vigil: Vigil) -> int:
-    from backuplock.breaking import Fate
-    from locktop.vigil_line import ring
-
-    if vigil.fate is Fate.CAME_BACK:
-        ring()
-        say(f"CAME BACK: {vigil.words}; {vigil.help}")
-        return ExitCode.NEGATIVE
-    say(f"{vigil.words}; {vigil.help}" if vigil.help else vigil.words)
-    return ExitCode.INCOMPLETE if vigil.fate is Fate.UNSEEN else ExitCode.OK
-
-
-def _print_json(
-    sheet: Sheet,
-    *,
-    obstacle: str = "",
-    asked: bool = False,
-    broken: Broken | None = None,
-    vigil: Vigil | None = None,
-    error: BackupLockError | None = None,
-) -> None:
-    from locktop.output import breaking, volume_json
-
-    code = None if error is None else code_of(error)
-    found = breaking.document(
-        sheet, obstacle=obstacle, asked=asked, broken=broken, vigil=vigil, error=error, code=code
-    )
-    sys.stdout.write(volume_json.text(found))

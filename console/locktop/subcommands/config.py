@@ -47,6 +47,7 @@ exit codes:
 _PARTS = {
     "show": "each setting and where it came from",
     "contexts": "the contexts of the file",
+    "keys": "what keys do in the console, by the ids that [keys] takes",
     "path": "where the file is, or would be",
     "check": "say whether the file is right",
     "init": "write an example there",
@@ -62,14 +63,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-t", "--target", metavar="TARGET", help="as if it were given to another command")
     parser.add_argument("-c", "--context", metavar="NAME", help="likewise")
     add_config(parser)
-    parser.add_argument("--json", action="store_true", help="with show and contexts: one JSON document")
+    parser.add_argument("--json", action="store_true", help="with show, contexts and keys: one JSON document")
     add_schema(parser, "locktop.output.config")
 
 
 def run(options: argparse.Namespace) -> int:
     """Show one part."""
     where = config_path(options.config, os.environ)
-    if options.json and options.part not in ("show", "contexts"):
+    if options.json and options.part not in ("show", "contexts", "keys"):
         raise Usage(f"config {options.part} has no JSON", advice="see locktop config --help")
     if options.part == "path":
         sys.stdout.write(f"{where.value}\n")
@@ -83,6 +84,8 @@ def run(options: argparse.Namespace) -> int:
         return _show(options, file, where.source)
     if options.part == "contexts":
         return _contexts(options, file, where.source)
+    if options.part == "keys":
+        return _keys(options, file, where.source)
     return _check(options, file)
 
 
@@ -117,8 +120,23 @@ def _contexts(options: argparse.Namespace, file: ConfigFile, source: str) -> int
     return ExitCode.OK
 
 
+def _keys(options: argparse.Namespace, file: ConfigFile, source: str) -> int:
+    from locktop.keymap import ids, read_keymap
+
+    keymap = read_keymap(file.keys)
+    found = [output.key_json(id_, key, keymap.keys_of(key)) for id_, key in ids().items()]
+    if options.json:
+        sys.stdout.write(output.document(file, source, "keys", found))
+        return ExitCode.OK
+    sys.stdout.writelines(f"{line}\n" for line in output.table(map(output.key_row, found)))
+    return ExitCode.OK
+
+
 def _check(options: argparse.Namespace, file: ConfigFile) -> int:
+    from locktop.keymap import read_keymap
+
     settle(flags_of(options), os.environ, file)
+    read_keymap(file.keys)
     if not file.found:
         _tell_file(file)
         return ExitCode.MISSING

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from backuplock.text import ellipsize_middle, printable
+from locktop.badge import Badge, Choice, Contexts
+from locktop.config.choose import settle
+from locktop.config.file import ConfigFile
+from locktop.settings import Settings
 from locktop.subcommands.acting import add_write
 from locktop.subcommands.common import (
     add_clock_error,
     add_target,
     check_mounted,
+    config_of,
     environ_of,
+    flags_of,
     needs_terminal,
     opener,
-    settings_of,
     target_of,
 )
+
+if TYPE_CHECKING:
+    from locktop.session import Session
 
 _EXAMPLES = """\
 examples:
@@ -63,21 +74,42 @@ def add_screen(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Open the console on the target."""
-    settings = settings_of(options)
+    file = config_of(options)
+    flags = flags_of(options)
+    settings = settle(flags, os.environ, file)
     given = settings.required_target()
+    check_mounted(target_of(settings))
+    needs_terminal(f"locktop ls {printable(given, limit=200)}")
+    # Nothing of the console is needed to refuse a wrong command line.
+    from locktop import launch
+    from locktop.keymap import read_keymap
+
+    return launch.run(
+        _session(settings),
+        ascii_only=settings.ascii.value,
+        mouse=settings.mouse.value,
+        contexts=_contexts(flags, file),
+        keymap=read_keymap(file.keys),
+    )
+
+
+def _session(settings: Settings) -> Session:
+    """A session with these settings, not started.
+
+    Raises:
+        Malformed, Missing: the target has not its form, or is a share that is not mounted.
+    """
     target = target_of(settings)
     check_mounted(target)
-    needs_terminal(f"locktop ls {printable(given, limit=200)}")
-    # Nothing of these is needed to refuse a wrong command line.
     from backuplock.journal import Journal, journal_path
-    from locktop import app
     from locktop.breaker import breaker_for
     from locktop.session import Session
 
     journal = journal_path(target.url)
-    session = Session(
+    given = printable(settings.required_target())
+    return Session(
         opener(target, settings),
-        label=settings.context.value or ellipsize_middle(printable(given), _LABEL_WIDTH, ".."),
+        label=settings.context.value or ellipsize_middle(given, _LABEL_WIDTH, ".."),
         url=target.url,
         interval_s=settings.interval.value,
         clock_error_s=settings.clock_error.value,
@@ -88,5 +120,26 @@ def run(options: argparse.Namespace) -> int:
             even_if_live=settings.even_if_live.value,
             environ=environ_of(settings),
         ),
+        badge=_badge(settings),
     )
-    return app.run(session, ascii_only=settings.ascii.value, mouse=settings.mouse.value)
+
+
+def _contexts(flags: Mapping[str, object], file: ConfigFile) -> Contexts:
+    """Where a person can go from here. What a flag said of the store that was named first, above all that it
+    may be written to, is not said of another one."""
+    own = ("target", "where", "context", "write", "even_if_live")
+    kept = {name: value for name, value in flags.items() if name not in own}
+
+    def settings_in(name: str) -> Settings:
+        return settle({**kept, "context": name}, os.environ, file)
+
+    choices = []
+    for name in file.contexts:
+        found = settings_in(name)
+        target = printable(found.required_target(), limit=200)
+        choices.append(Choice(_badge(found), target, found.write.value))
+    return Contexts(tuple(choices), file.shown, lambda name: _session(settings_in(name)))
+
+
+def _badge(settings: Settings) -> Badge:
+    return Badge(settings.context.value or "", settings.accent.value, settings.protected.value)

@@ -10,7 +10,7 @@ from backuplock.target import parse_target
 from locktop.exits import exit_table
 from locktop.output.streams import say
 from locktop.settings import Usage
-from locktop.subcommands.common import needs_terminal, opener, settings_of
+from locktop.subcommands.common import config_of, needs_terminal, opener, settings_of
 from locktop.subcommands.console import add_screen
 
 _EXAMPLES = """\
@@ -48,8 +48,9 @@ def run(options: argparse.Namespace) -> int:
     from locktop.demo.stage import Stage, staged
 
     def show(stage: Stage) -> int:
-        from locktop import app
+        from locktop import launch
         from locktop.breaker import breaker_for
+        from locktop.keymap import read_keymap
         from locktop.session import Session
 
         target = parse_target(str(stage.root))
@@ -62,7 +63,12 @@ def run(options: argparse.Namespace) -> int:
             interval_s=settings.interval.value,
             breaker=breaker_for(target, writable=True, even_if_live=True, audit=audit),
         )
-        return app.run(session, ascii_only=settings.ascii.value, mouse=settings.mouse.value)
+        return launch.run(
+            session,
+            ascii_only=settings.ascii.value,
+            mouse=settings.mouse.value,
+            keymap=read_keymap(config_of(options).keys),
+        )
 
     with staged(seed=seed, keep=options.keep) as stage:
         if options.keep:

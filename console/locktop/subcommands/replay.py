@@ -13,7 +13,7 @@ from locktop.exits import ExitCode, exit_table
 from locktop.moments import moment
 from locktop.output.streams import say
 from locktop.settings import Settings, Usage
-from locktop.subcommands.common import add_schema, needs_terminal, settings_of
+from locktop.subcommands.common import add_schema, config_of, needs_terminal, settings_of
 from locktop.subcommands.console import add_screen
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         if options.events:
             return _events(journal, first, options, settings)
         needs_terminal(f"locktop replay --events {printable(options.file, limit=200)}")
-        return _console(journal, (begin, first, end), speed, options.file, settings)
+        return _console(journal, (begin, first, end), speed, options, settings)
     finally:
         journal.close()
 
@@ -169,17 +169,22 @@ def _claim(journal: Journal, event: Event, known: dict[str, str]) -> str:
 
 
 def _console(
-    journal: Journal, span: tuple[int, int, int], speed: float, file: str, settings: Settings
+    journal: Journal,
+    span: tuple[int, int, int],
+    speed: float,
+    options: argparse.Namespace,
+    settings: Settings,
 ) -> int:
     """The console from the second instant of `span` on; it can be wound back to the first."""
     from backuplock.replay import ReplayClock, ReplayStore
-    from locktop import app
+    from locktop import launch
+    from locktop.keymap import read_keymap
     from locktop.playback import Playback
     from locktop.session import Session
 
     begin, first, end = span
     clock = ReplayClock(first, end, speed=speed, first_wall_ns=begin)
-    name = ellipsize_middle(printable(Path(file).name), _LABEL_WIDTH, "..")
+    name = ellipsize_middle(printable(Path(options.file).name), _LABEL_WIDTH, "..")
     session = Session(
         lambda: ReplayStore(journal, clock),
         label=name,
@@ -188,4 +193,9 @@ def _console(
         clock=clock,
         playback=Playback(journal, clock),
     )
-    return app.run(session, ascii_only=settings.ascii.value, mouse=settings.mouse.value)
+    return launch.run(
+        session,
+        ascii_only=settings.ascii.value,
+        mouse=settings.mouse.value,
+        keymap=read_keymap(config_of(options).keys),
+    )

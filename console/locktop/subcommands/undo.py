@@ -7,23 +7,20 @@ import contextlib
 import dataclasses
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from backuplock.clock import SystemClock, nanoseconds
 from backuplock.rules import LONGHORN, Timing
 from backuplock.text import printable
 from locktop.durations import parse_duration
-from locktop.exits import SIGNALLED, ExitCode, exit_table
+from locktop.exits import ExitCode, exit_table
 from locktop.ids import check_start, whole_id
 from locktop.output.streams import say
-from locktop.settings import Settings, Usage
+from locktop.settings import Usage
 from locktop.subcommands.acting import (
     Known,
     add_reason,
     add_write,
-    carefully,
     guarded,
     known_of,
     open_store_for,
@@ -34,11 +31,12 @@ from locktop.subcommands.acting import (
 from locktop.subcommands.asking import glyphs_for
 from locktop.subcommands.common import add_schema, add_target, settings_of, target_of
 from locktop.subcommands.patience import patiently
+from locktop.subcommands.undo_purge import purge_copies
+from locktop.subcommands.undo_task import Task, carry_out
 
 if TYPE_CHECKING:
     from backuplock.breaking import Copy, Writer
     from backuplock.stores.base import Store
-    from backuplock.target import Target
 
 T = TypeVar("T")
 
@@ -90,34 +88,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """What was asked for.
-
-    Attributes:
-        older_ns: age from which copies are purged.
-        entry: the id of the one that is meant, once it is known in full; "" if none was named.
-    """
-
-    options: argparse.Namespace
-    settings: Settings
-    target: Target
-    older_ns: int
-    timing: Timing
-    entry: str = ""
-
-    @property
-    def ends(self) -> bool:
-        """Whether an interrupted act is to be ended."""
-        return self.options.finish is not None or self.options.take_back is not None
-
-    @property
-    def word(self) -> str | None:
-        """What was given of the id."""
-        options = self.options
-        return next((one for one in (options.id, options.finish, options.take_back) if one is not None), None)
-
-
 def run(options: argparse.Namespace, *, timing: Timing = LONGHORN) -> int:
     """List, or act on one.
 
@@ -136,20 +106,20 @@ def run(options: argparse.Namespace, *, timing: Timing = LONGHORN) -> int:
         older_ns = nanoseconds(age)
     if options.id is not None and (options.finish is not None or options.take_back is not None):
         raise Usage("two acts are named", advice="name one: --finish ID, --take-back ID, or ID")
-    task = _Task(options, settings, target, older_ns, timing)
+    task = Task(options, settings, target, older_ns, timing)
     if task.word is not None:
         check_start(task.word)
     return guarded(lambda: _run(task))
 
 
-def _run(task: _Task) -> int:
+def _run(task: Task) -> int:
     options = task.options
     with contextlib.ExitStack() as resources:
         store, known, found = _look(task)
         resources.callback(store.close)
         task = dataclasses.replace(task, entry=_entry(task, known, found))
         if options.purge:
-            return _purge(task, store, found, resources)
+            return purge_copies(task, store, found, resources)
         if task.ends:
             return _end(task, store, known, resources)
         if task.entry:
@@ -157,7 +127,7 @@ def _run(task: _Task) -> int:
         return _list(task, known, found)
 
 
-def _entry(task: _Task, known: Known, found: tuple[Copy, ...]) -> str:
+def _entry(task: Task, known: Known, found: tuple[Copy, ...]) -> str:
     if task.word is None:
         return ""
     if task.ends:
@@ -165,7 +135,7 @@ def _entry(task: _Task, known: Known, found: tuple[Copy, ...]) -> str:
     return whole_id(task.word, (one.id for one in found), "copy in the quarantine")
 
 
-def _look(task: _Task) -> tuple[Store, Known, tuple[Copy, ...]]:
+def _look(task: Task) -> tuple[Store, Known, tuple[Copy, ...]]:
     """The store, and what the quarantine and the trail say of it."""
 
     def work(_stop: threading.Event) -> tuple[Store, Known, tuple[Copy, ...]]:
@@ -177,7 +147,7 @@ def _look(task: _Task) -> tuple[Store, Known, tuple[Copy, ...]]:
     return patiently(work, task.settings.timeout.value, url=task.target.url, name="undo: look")
 
 
-def _list(task: _Task, known: Known, found: tuple[Copy, ...]) -> int:
+def _list(task: Task, known: Known, found: tuple[Copy, ...]) -> int:
     from locktop.output import undo
 
     now = SystemClock().wall_ns()
@@ -199,7 +169,7 @@ def _list(task: _Task, known: Known, found: tuple[Copy, ...]) -> int:
 # -- acts
 
 
-def _undo(task: _Task, store: Store, found: tuple[Copy, ...], resources: contextlib.ExitStack) -> int:
+def _undo(task: Task, store: Store, found: tuple[Copy, ...], resources: contextlib.ExitStack) -> int:
     from backuplock.breaking import Because, Refused
 
     entry = task.entry
@@ -220,10 +190,10 @@ def _undo(task: _Task, store: Store, found: tuple[Copy, ...], resources: context
             f"put back: {printable(done.key)}; it counts for {done.protects_s:g} s, and nobody refreshes it"
         )
 
-    return _done(task, put_back, entry)
+    return carry_out(task, put_back, entry)
 
 
-def _told(task: _Task, store: Store, copy: Copy) -> int:
+def _told(task: Task, store: Store, copy: Copy) -> int:
     """One copy, and whether it could be put back now; nothing is written."""
     from locktop.output import undo
 
@@ -247,7 +217,7 @@ def _told(task: _Task, store: Store, copy: Copy) -> int:
     return ExitCode.NEGATIVE if obstacle else ExitCode.OK
 
 
-def _end(task: _Task, store: Store, known: Known, resources: contextlib.ExitStack) -> int:
+def _end(task: Task, store: Store, known: Known, resources: contextlib.ExitStack) -> int:
     """Finish or take back what was interrupted."""
     options, entry = task.options, task.entry
     mine = tuple(one for one in known.unfinished if one.id == entry)
@@ -255,7 +225,7 @@ def _end(task: _Task, store: Store, known: Known, resources: contextlib.ExitStac
     require_write(task.settings)
     writer = writer_for(store, task.timing, resources=resources)
     act = _finish if options.finish is not None else _take_back
-    return _done(task, lambda _stop: act(writer, entry, options.reason or ""), entry)
+    return carry_out(task, lambda _stop: act(writer, entry, options.reason or ""), entry)
 
 
 def _finish(writer: Writer, entry: str, _reason: str) -> str:
@@ -276,74 +246,3 @@ def _take_back(writer: Writer, entry: str, reason: str) -> str:
     if undone is None:
         return "taken back: nothing had to be put back, the lock is in its place or went by itself"
     return f"taken back: {printable(undone.key)} is there again; it counts for {undone.protects_s:g} s"
-
-
-def _purge(task: _Task, store: Store, found: tuple[Copy, ...], resources: contextlib.ExitStack) -> int:
-    """Remove copies for good."""
-    from locktop.format import plural
-
-    now = SystemClock().wall_ns()
-    chosen = _old(task, found, now)
-    early = [one for one in chosen if one.until_ns is None or one.until_ns > now]
-    if not task.settings.write.value:
-        from locktop.output import undo
-        from locktop.output.paper import print_paras
-
-        print_paras(undo.paras(chosen, now, glyphs_for(task.settings)))
-        sys.stdout.flush()
-        say(f"nothing was written; --write removes {len(chosen)} of {len(found)} for good")
-        return ExitCode.OK
-    if early and not task.options.yes and not _sure(len(chosen), len(early)):
-        return ExitCode.NEGATIVE
-    writer = writer_for(store, task.timing, resources=resources)
-
-    def work(_stop: threading.Event) -> str:
-        from backuplock.breaking import purge
-
-        gone = purge(writer, task.entry, older_ns=task.older_ns)
-        count = plural(len(gone), "copy", "copies")
-        if gone and store.capabilities.keeps_versions == "yes":
-            return (
-                f"removed: {count}, of which the bucket keeps versions until a rule of its own removes them"
-            )
-        return f"removed for good: {count}"
-
-    return _done(task, work, task.entry)
-
-
-def _old(task: _Task, found: tuple[Copy, ...], now_ns: int) -> list[Copy]:
-    """Which copies are meant; a named one always, even if the library then refuses it."""
-    from backuplock.breaking import Because, Refused
-    from backuplock.breaking.purge import is_old
-
-    entry = task.entry
-    if entry:
-        named = [one for one in found if one.id == entry]
-        if not named:
-            what = f"the quarantine has no copy {entry}"
-            raise Refused(what, because=Because.GONE, advice="locktop undo lists what there is")
-        return named
-    return [one for one in found if is_old(one, now_ns, task.older_ns)]
-
-
-def _sure(count: int, early: int) -> bool:
-    from locktop.prompt import confirmed, needs_person
-
-    needs_person("--yes removes copies before their 30 days are over")
-    question = f"{early} of {count} could be put back still; to remove all for good, type their number:"
-    if confirmed(question, str(count)):
-        return True
-    say("nothing was removed: what was typed is another number")
-    return False
-
-
-def _done(task: _Task, work: Callable[[threading.Event], str], entry: str) -> int:
-    """Do it, say what was done, and find the exit code."""
-    line, asked = carefully(work)
-    if task.options.json:
-        from locktop.output import undo, volume_json
-
-        sys.stdout.write(volume_json.text(undo.done_document(task.target.url, entry, line)))
-    else:
-        sys.stdout.write(f"{line}\n")
-    return ExitCode.OK if asked is None else SIGNALLED + asked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.segment import Segment
 from rich.style import Style
@@ -13,6 +13,9 @@ from textual.strip import Strip
 from locktop.format import Glyphs, Line, number
 from locktop.keys import VIEWS, Key
 from locktop.widgets.painted import Painted, cut, spread, width_of, wrap
+
+if TYPE_CHECKING:
+    from locktop.app import LocktopApp
 
 MIN_WIDTH, MIN_HEIGHT = 60, 12
 """Below this nothing useful fits."""
@@ -45,6 +48,22 @@ class HeaderBar(Bar):
     """Target, mode, pulse, age of the data, round trip, skew, the store's time."""
 
 
+class CautionBar(Bar):
+    """The red line of a context that people should be careful with."""
+
+    def show(self, left: Line, right: Line | None = None) -> None:
+        """An empty line hides it."""
+        self.set_class(bool(left), "-shown")
+        super().show(left, right)
+
+    def render_line(self, y: int) -> Strip:
+        """Words on a thick line."""
+        rule, width = self._glyphs.bold_rule, self.size.width
+        words = cut(self._left, max(0, width - 4), self._glyphs.ellipsis)
+        rest = max(0, width - 2 - width_of(words))
+        return self.paint([(rule * 2, "danger"), *words, (rule * rest, "danger")], width)
+
+
 class TabBar(Bar):
     """The numbered views, and how many locks are in which state."""
 
@@ -58,6 +77,13 @@ class TabBar(Bar):
             left.append((f" {number(numbers[id_])}" if numbers.get(id_) else "", "dim"))
             left.append(("   ", "text"))
         self.show(left, counts)
+
+    def render_line(self, y: int) -> Strip:
+        """The tabs in full; where there is no room beside them, the counts without their words."""
+        width, left, right = self.size.width, self._left, self._right
+        if width_of(left) + width_of(right) > width:
+            right = [(text, tone) for text, tone in right if tone != "dim"]
+        return self.paint(spread(left, right, width, self._glyphs.ellipsis), width)
 
     def on_click(self, event: events.Click) -> None:
         """A click on a tab goes there."""
@@ -126,7 +152,9 @@ class FooterBar(Painted):
         width = self.size.width
         gap = self._GAP if width >= 100 else 2
         shown = sorted(self._keys, key=lambda key: key.rank)
-        while shown and sum(len(key.shown) + 1 + len(key.footer) + gap for key in shown) > width:
+        labels = cast("LocktopApp", self.app).labels
+        label = {id(key): labels.shown(key) for key in self._keys}
+        while shown and sum(len(label[id(key)]) + 1 + len(key.footer) + gap for key in shown) > width:
             shown.pop()
         kept = {(key.action, key.place) for key in shown}
         base = self._base
@@ -135,7 +163,7 @@ class FooterBar(Painted):
             if (key.action, key.place) in kept:
                 scope = "" if key.action.startswith("app.") else "app." if key.place == "app" else "screen."
                 click = Style(meta={"@click": scope + key.action})
-                segments.append(Segment(key.shown.split(" ")[0], self.ink("key") + base + click))
+                segments.append(Segment(label[id(key)].split(" ")[0], self.ink("key") + base + click))
                 segments.append(Segment(f" {key.footer}", self.ink("dim") + base + click))
                 segments.append(Segment(" " * gap, self.ink("dim") + base))
         return Strip(segments).adjust_cell_length(width, base)

@@ -69,7 +69,9 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
 
     def tick(self, status: Status) -> None:
         """Time has passed: the countdowns move, nothing else does."""
-        self._ctx = Ctx(self._glyphs, status.now, self._ctx.claims_first, status.board, status.tracks)
+        self._ctx = Ctx(
+            self._glyphs, status.now, self._ctx.claims_first, status.board, status.tracks, status.mono_ns
+        )
         self._outdated = status.outdated
         self.refresh()
 

@@ -20,14 +20,16 @@ from backuplock.breaking.audit import Audit, AuditEntry, Verified
 from backuplock.breaking.audit_file import audit_path
 from backuplock.breaking.bulk import MOST, Result, execute_all
 from backuplock.breaking.checks import Check, preconditions
-from backuplock.breaking.cleanup import CleanupPlan, Done, Item, Kind, Report, clean_up, plan_cleanup
+from backuplock.breaking.cleanup import Done, Report, clean_up
 from backuplock.breaking.errors import AuditError, Because, BreakError, Failed, Refused
 from backuplock.breaking.execute import Broken, execute
+from backuplock.breaking.interrupted import Stage, Unfinished, unfinished
+from backuplock.breaking.leftovers import CleanupPlan, Item, Kind, plan_cleanup
 from backuplock.breaking.plan import Order, Outlook, Plan, make_plan
 from backuplock.breaking.promises import Window, promises, window_of
 from backuplock.breaking.purge import Copy, copies, purge
 from backuplock.breaking.quarantine import Kept
-from backuplock.breaking.recover import Stage, Unfinished, finish, take_back, unfinished
+from backuplock.breaking.recover import finish, take_back
 from backuplock.breaking.token import Token, token_of
 from backuplock.breaking.undo import Undone, undo
 from backuplock.breaking.vigil import Fate, Vigil, follow, record_fate, told_apart, vigil_of

@@ -127,11 +127,12 @@ class Audit:
         return tuple(begun.values())
 
     def open_undos(self) -> frozenset[str]:
-        """The transactions of which an undo began and did not end."""
+        """The transactions of which an undo began and did not end, or ended without knowing how."""
         begun: set[str] = set()
         for one in self._rows():
             if one.get("act") == "undo":
-                (begun.add if one.get("phase") == "before" else begun.discard)(one.get("id"))
+                ended = one.get("phase") == "after" and one.get("outcome") != "unknown"
+                (begun.discard if ended else begun.add)(one.get("id"))
         return frozenset(begun)
 
     def verify(self, head: str = "") -> Verified:

@@ -14,13 +14,13 @@ from backuplock.breaking import quarantine
 from backuplock.breaking.audit import Audit
 from backuplock.breaking.errors import Because, Failed, Refused
 from backuplock.breaking.quarantine import Kept
-from backuplock.breaking.token import Token, difference, digest_of, token_of_blob
+from backuplock.breaking.token import Token, token_of_blob
 from backuplock.breaking.way import check_way, in_the_way, look_at, rivals, unread
+from backuplock.breaking.writeback import take_away, write_back
 from backuplock.breaking.writer import Writer
 from backuplock.clock import SECOND
-from backuplock.errors import Conflict, StoreError
+from backuplock.errors import StoreError
 from backuplock.model import LockFile
-from backuplock.stores.base import Aside, Blob, Version, aside_of
 from backuplock.text import printable
 
 SETTLE_NS = 10 * SECOND
@@ -55,7 +55,8 @@ def undo(writer: Writer, entry: str, *, reason: str = "", without_volume: bool =
             f"the quarantine has no copy {entry}", because=Because.GONE, advice="locktop undo lists"
         )
     known = {one.id: one for one in quarantine.listed(writer.store)}
-    if entry in known and "undone" in known[entry].marks:
+    marked = entry in known and "undone" in known[entry].marks
+    if marked and not was_interrupted(writer.audit, entry):
         raise Refused(f"{kept.token.shown} was put back already", because=Because.NOT_NOW)
     with writer.audit.at_work(entry):
         return put_back(writer, kept, reason=reason, without_volume=without_volume)
@@ -63,7 +64,8 @@ def undo(writer: Writer, entry: str, *, reason: str = "", without_volume: bool =
 
 def put_back(writer: Writer, kept: Kept, *, reason: str, without_volume: bool) -> Undone:
     """`undo`, for whoever has the copy and works on its transaction."""
-    if was_interrupted(writer.audit, kept.id) and (done := _resume(writer, kept)) is not None:
+    earlier = was_interrupted(writer.audit, kept.id)
+    if earlier and (done := _resume(writer, kept)) is not None:
         return done
     check_way(writer.store, kept, clock=writer.clock, timing=writer.timing, without_volume=without_volume)
     target = kept.token.target
@@ -77,10 +79,10 @@ def put_back(writer: Writer, kept: Kept, *, reason: str, without_volume: bool) -
     }
     writer.audit.append("undo", "before", kept.id, writer.clock.wall_ns(), fields)
     with _told(writer, kept):
-        ours = _create(writer, kept)
-        _settle(writer, kept, ours)
+        written = write_back(writer, kept, earlier=earlier)
+        _settle(writer, kept, written.version)
         _mark(writer, kept)
-    _after(writer, kept, "undone", "")
+    _after(writer, kept, "undone", written.note)
     return Undone(kept.id, kept.key, writer.timing.duration_ns / SECOND)
 
 
@@ -93,7 +95,7 @@ def _told(writer: Writer, kept: Kept) -> Iterator[None]:
         _after(writer, kept, "refused", refused.what)
         raise
     except Failed as failed:
-        _after(writer, kept, "failed", failed.what)
+        _after(writer, kept, "failed" if failed.settled else "unknown", failed.what)
         raise
 
 
@@ -108,31 +110,45 @@ def _after(writer: Writer, kept: Kept, outcome: str, detail: str) -> None:
 
 
 def was_interrupted(audit: Audit, entry: str) -> bool:
-    """Whether the last undo of a transaction began and did not end."""
-    acts = [one for one in audit.entries(entry=entry) if one.get("act") == "undo"]
-    return bool(acts) and acts[-1].get("phase") == "before"
+    """Whether an undo of a transaction began and did not end, or ended without knowing how."""
+    return entry in audit.open_undos()
+
+
+def abandon(writer: Writer, kept: Kept) -> None:
+    """Say of an undo that did not end that it will not: the lock stays broken."""
+    if was_interrupted(writer.audit, kept.id):
+        _after(writer, kept, "abandoned", "the break was finished instead")
 
 
 def _resume(writer: Writer, kept: Kept) -> Undone | None:
-    """End an undo that was killed after it wrote the lock; None if it had not come so far, or if what it
-    wrote has run out since and was taken away."""
+    """End an undo that was killed, or got no answer, after it wrote the lock; None if it had not come so far,
+    or if what it wrote has run out since and was taken away."""
     try:
         found = writer.store.read(kept.key)
+        marked = quarantine.undone_by(writer.store, kept.id) is not None
     except StoreError as error:
         raise unread(kept, error.what) from error
-    if found is None or found.body != kept.body:
-        return None
+    there = found is not None and found.body == kept.body
+    if found is None or not (there or marked):
+        return _over(writer, kept, 0) if marked else None
     seen = look_at(writer.store, kept, writer.clock)
     left = found.modified_ns + writer.timing.duration_ns - seen.clock.at(seen.ended_mono_ns).hi
+    if marked:
+        return _over(writer, kept, left if there else 0)
     if left <= 0:
-        _take_away(writer, kept, token_of_blob(kept.token.target, kept.key, found))
+        take_away(writer, kept, token_of_blob(kept.token.target, kept.key, found))
         return None
     with _told(writer, kept):
         # Whether that write was the undo's own or its holder's cannot be told any more: it stays.
         _settle(writer, kept, None)
         _mark(writer, kept)
+    return _over(writer, kept, left)
+
+
+def _over(writer: Writer, kept: Kept, left_ns: int) -> Undone:
+    """All was done but for the end in the trail."""
     _after(writer, kept, "undone", "it was interrupted after the write")
-    return Undone(kept.id, kept.key, left / SECOND)
+    return Undone(kept.id, kept.key, max(0, left_ns) / SECOND)
 
 
 def _stands(kept: Kept, found: tuple[LockFile, ...], *, ours: bool) -> Refused:
@@ -143,50 +159,6 @@ def _stands(kept: Kept, found: tuple[LockFile, ...], *, ours: bool) -> Refused:
         because=Because.CONFLICT,
         advice="stop the process that holds it, not the file",
     )
-
-
-def _create(writer: Writer, kept: Kept) -> Token | None:
-    """Write it, over nothing: atomically where the store can, else after a look.
-
-    Returns: the version that was made; None if the store does not let us know it from one written since.
-    """
-    store, key = writer.store, kept.key
-    aside = aside_of(store)
-    try:
-        if aside is not None:
-            made = aside.create(key, kept.body)
-        elif store.capabilities.conditional_put == "yes":
-            made = store.put(key, kept.body, if_absent=True)
-        elif store.read(key) is None:
-            made = store.put(key, kept.body)
-        else:
-            raise Conflict(f"{kept.token.shown} is there")
-    except Conflict as error:
-        raise Refused(
-            f"{kept.token.shown} came back by itself, so its holder lives", because=Because.CONFLICT
-        ) from error
-    except StoreError as error:
-        what = f"{kept.token.shown} was not put back: {error.what}"
-        raise Failed(what, settled=False, entry=kept.id, advice=error.advice) from error
-    return _version(writer, kept, made)
-
-
-def _version(writer: Writer, kept: Kept, made: Version) -> Token | None:
-    """What exactly we wrote. A holder's refresh has the same bytes and on S3 the same etag, so the time
-    counts; where the reply did not tell it, a read right after it does, unless that shows a later write."""
-    target, key, body = kept.token.target, kept.key, kept.body
-    if made.modified_ns is not None:
-        return Token(target, key, made.modified_ns, made.etag, len(body), digest_of(body))
-    try:
-        found = writer.store.read(key)
-    except StoreError:
-        return None
-    if found is None or found.body != body or found.etag != made.etag:
-        return None
-    seen = made.observed
-    if seen is not None and found.modified_ns > seen.store_ns + seen.grain_ns:
-        return None
-    return token_of_blob(target, key, found)
 
 
 def _settle(writer: Writer, kept: Kept, ours: Token | None) -> None:
@@ -200,58 +172,21 @@ def _settle(writer: Writer, kept: Kept, ours: Token | None) -> None:
         try:
             seen = look_at(writer.store, kept, writer.clock)
         except Failed as error:
-            _take_away(writer, kept, ours)
-            raise error from None
+            if take_away(writer, kept, ours):
+                raise error from None
+            what = f"{kept.token.shown} is there, and whether beside a rival could not be seen: {error.what}"
+            raise Failed(
+                what, settled=False, entry=kept.id, advice="undo it once more, which tells"
+            ) from error
         found = rivals(kept, seen, writer.timing)
         if not found:
             return
         holding = any(lock.record is None or lock.record.acquired for lock in found)
         if holding or writer.clock.mono_ns() >= give_up:
-            if not _take_away(writer, kept, ours):
+            if not take_away(writer, kept, ours):
                 raise _stands(kept, found, ours=ours is not None)
             raise in_the_way(kept, found)
         writer.clock.sleep(_POLL_NS)
-
-
-def _take_away(writer: Writer, kept: Kept, ours: Token | None) -> bool:
-    """Remove what was put back a moment ago; false if it was written since: its holder lives, it stays."""
-    if ours is None:
-        return False
-    try:
-        found = writer.store.read(kept.key)
-        if found is None or difference(ours, found):
-            return found is None
-        aside = aside_of(writer.store)
-        if aside is not None:
-            return _move_away(writer, kept, ours, aside)
-        return _delete(writer, kept, ours)
-    except StoreError as error:
-        what = f"{kept.token.shown} was put back beside a rival and could not be taken away: {error.what}"
-        raise Failed(what, settled=False, entry=kept.id) from error
-
-
-def _delete(writer: Writer, kept: Kept, ours: Token) -> bool:
-    conditional = writer.store.capabilities.conditional_delete == "yes"
-    try:
-        writer.store.delete(kept.key, if_match=ours.etag if conditional else None)
-    except Conflict:
-        return False
-    return True
-
-
-def _move_away(writer: Writer, kept: Kept, ours: Token, aside: Aside) -> bool:
-    """Renamed first and looked at then, as when it was broken: a refresh in between is found, and goes
-    back."""
-    store, away = writer.store, quarantine.taken_of(kept.id)
-    if not aside.put_aside(kept.key, away):
-        return True
-    found: Blob | None = store.read(away)
-    if found is not None and difference(ours, found):
-        aside.put_back(away, kept.key)
-        return False
-    store.delete(away)
-    aside.tidy(kept.key)
-    return True
 
 
 def _mark(writer: Writer, kept: Kept) -> None:

@@ -46,8 +46,7 @@ HELP = {
     Fate.WATCHING: "",
     Fate.GONE: "",
     Fate.CAME_BACK: (
-        "its holder is alive: stop the process, not the file; or take a hold of your own (locktop hold) "
-        "before it is broken again"
+        "stop the process, not the file; or take a hold of your own (locktop hold) before it is broken again"
     ),
     Fate.PUT_BACK: "",
     Fate.REPLACED: "somebody else works in the volume now",

@@ -1,0 +1,61 @@
+"""Showing the console until a person leaves it, on one session after another."""
+
+from __future__ import annotations
+
+from locktop.app import LocktopApp
+from locktop.badge import Contexts
+from locktop.choosing import NO_CONTEXTS
+from locktop.controls import USUAL
+from locktop.habits import Memory, habits_path
+from locktop.keymap import Keymap
+from locktop.output.streams import say
+from locktop.session import Session
+
+
+def run(
+    session: Session,
+    *,
+    ascii_only: bool = False,
+    mouse: bool = True,
+    contexts: Contexts = NO_CONTEXTS,
+    keymap: Keymap = USUAL,
+) -> int:
+    """Show the console; the exit code of the process.
+
+    Every session gets an app of its own, so that nothing of one store is taken for another's. An error that
+    nobody foresaw is raised here, once the terminal is as it was. A request to the store that still hangs by
+    then keeps nobody: its thread is a daemon.
+    """
+    memory = Memory(habits_path())
+    told: list[str] = []
+    words: tuple[str, ...] = ()
+    try:
+        while True:
+            app = LocktopApp(
+                session,
+                ascii_only=ascii_only,
+                handle_signals=True,
+                contexts=contexts,
+                words=words,
+                keymap=keymap,
+                memory=memory,
+            )
+            try:
+                app.run(mouse=mouse)
+            finally:
+                session.close()
+                words = _named(session)
+                told += words
+            if app.crash is not None:
+                raise app.crash
+            if app.next_session is None:
+                return app.return_code or 0
+            session = app.next_session
+    finally:
+        for line in told:
+            say(line)
+
+
+def _named(session: Session) -> tuple[str, ...]:
+    name = session.badge.name
+    return tuple(f"{name}: {line}" if name else line for line in session.last_words)
