@@ -120,7 +120,6 @@ class Ranges:
     Args:
         ranged: what the store offers; None if it does not.
         by_folders: the task that lists one first level folder by folder.
-        workers: tasks that run side by side; ranges are split while there are fewer of them.
     """
 
     def __init__(
@@ -129,13 +128,11 @@ class Ranges:
         asking: Asking,
         views: Views,
         by_folders: Callable[[str], Task],
-        workers: int,
     ) -> None:
         self._ranged = ranged
         self._asking = asking
         self._views = views
         self._by_folders = by_folders
-        self._workers = workers
         self._size = PageSize()
         self._guard = threading.Lock()
         self._usable = ranged is not None
@@ -185,7 +182,7 @@ class Ranges:
             other = None
             if scan.done:
                 self._running -= 1
-            elif self._running < self._workers and (other := scan.split()) is not None:
+            elif self._running < self._asking.pace.most and (other := scan.split()) is not None:
                 self._running += 1
         if scan.done:
             onward = [self._by_folders(first) for first in scan.missed()]

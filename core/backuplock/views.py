@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from backuplock import layout
 from backuplock.asking import Asking
@@ -63,6 +64,19 @@ class Views:
     def idle(self, name: str, folder: str) -> VolumeView:
         """The view of a volume that is known to have no locks, and of which nothing else is known."""
         return VolumeView(name, names=self._names_of(name, folder)) if self._all_names else VolumeView(name)
+
+    def again(self, before: VolumeView, folder: str) -> VolumeView:
+        """The view of a volume whose `locks/` is listed here; all else is as it was.
+
+        Raises:
+            StoreError: it could not be listed.
+        """
+        locks = f"{folder}/{layout.LOCKS}"
+        found, leftovers = self._locks(before.name, locks, self._asking.list(locks))
+        names = before.names
+        if found and names is None and not before.locks and not before.ghost:
+            names = self._names_of(before.name, folder)
+        return replace(before, locks=found, leftovers=leftovers, names=names)
 
     def needs_reading(self, name: str, folder: str, inside: Listing, locks: Listing) -> bool:
         """Whether `of` would send a request."""

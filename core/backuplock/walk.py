@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from backuplock import layout
@@ -13,12 +13,10 @@ from backuplock.clock import SECOND, Clock, Observation, assumed, observe
 from backuplock.crew import Crew
 from backuplock.errors import Irregular, StoreError, Unreachable
 from backuplock.model import LockFile, Snapshot, VolumeView
+from backuplock.pace import Pace
 from backuplock.ranges import NO_KEYS, Chain, Done, Ranges, Task, nameless
 from backuplock.stores.base import Listing, Store, branched_of, ranged_of
 from backuplock.views import Views, unlistable
-
-WORKERS = 16
-"""Requests in flight at most; a boto3 client keeps 10 to 50 connections and gains nothing beyond."""
 
 ASSUMED_ERROR_NS = 900 * SECOND
 """Error bar of a store's clock of which nothing is known. S3 refuses clients more than 15 min off."""
@@ -54,26 +52,27 @@ class Walk:
         progress: Callable[[Progress], None] | None,
         stop: threading.Event,
         all_names: bool,
+        workers: int | None = None,
     ) -> None:
         self._store = store
         self._previous = previous
         self._clock = clock
         self._progress = progress
         self._stop = stop
-        self._asking = Asking(store, clock, previous.clock if previous else None)
+        self._asking = Asking(store, clock, previous.clock if previous else None, Pace(clock, stop, workers))
         self._views = Views(self._asking, previous, all_names)
 
     # -- the run
 
-    def run(self, workers: int, clock_error_ns: int) -> Snapshot:
+    def run(self, clock_error_ns: int) -> Snapshot:
         began = self._clock.mono_ns()
         root = self._asking.list(layout.VOLUMES)
         present = bool(root.folders or root.entries) or self._has_backupstore()
         firsts = tuple(name for name in _leading_on(root) if layout.is_shard(name))
         volumes: dict[str, VolumeView] = {}
         problems: list[str] = []
-        ranges = Ranges(ranged_of(self._store), self._asking, self._views, self._first_level, workers)
-        with Crew[Done](workers, "sweep") as crew:
+        ranges = Ranges(ranged_of(self._store), self._asking, self._views, self._first_level)
+        with Crew[Done](self._asking.pace.most, "sweep") as crew:
             branched = branched_of(self._store)
             if branched is not None:
                 tasks = Chain(branched, self._asking, self._views, self._first_level).begin(firsts)
@@ -95,6 +94,43 @@ class Walk:
         volumes = [self._views.of(volume, folder, inside)] if found else []
         return self._snapshot(began, volumes, [], clock_error_ns, present=present)
 
+    def refresh(self, before: Snapshot, volumes: Collection[str], clock_error_ns: int) -> Snapshot:
+        began = self._clock.mono_ns()
+        known = {view.name: view for view in before.volumes}
+        hot = {view.name for view in before.volumes if view.locks or view.leftovers or view.problem}
+        views: dict[str, VolumeView] = {}
+        tasks = [self._once_more(name, known.get(name)) for name in sorted(hot.union(volumes))]
+        with Crew[Done](self._asking.pace.most, "refresh") as crew:
+            self._drain(crew, tuple(tasks), views, [])
+        seen = {view.name: view for view in views.values()}
+        kept = [view for view in before.volumes if view.name not in seen]
+        there = before.store_present or bool(seen)
+        problems = list(before.problems)
+        return self._snapshot(began, [*kept, *seen.values()], problems, clock_error_ns, present=there)
+
+    def _once_more(self, name: str, known: VolumeView | None) -> Task:
+        folder = layout.volume_folder(name)
+
+        def task() -> Done:
+            if known is None or known.problem:
+                return self._anew(name, folder)
+            try:
+                return Done(volumes=((folder, self._views.again(known, folder)),))
+            except StoreError as error:
+                return Done(volumes=((folder, unlistable(name, error)),), unreachable=_lost(error))
+
+        return task
+
+    def _anew(self, name: str, folder: str) -> Done:
+        """A volume of which nothing is known; nothing, if there is none."""
+        try:
+            inside = self._asking.list(folder)
+            if not (inside.entries or inside.folders):
+                return Done()
+            return Done(volumes=((folder, self._views.of(name, folder, inside)),))
+        except StoreError as error:
+            return Done(volumes=((folder, unlistable(name, error)),), unreachable=_lost(error))
+
     def _drain(
         self,
         crew: Crew[Done],
@@ -107,7 +143,11 @@ class Walk:
         while waiting or crew.busy:
             if self._stop.is_set():
                 raise Cancelled
-            while waiting and crew.busy < 4 * WORKERS:
+            pace = self._asking.pace
+            crew.size = pace.most
+            # A queue keeps all at work while this thread is not; a busy store gets no more than it can do.
+            room = pace.most if pace.slowed else 4 * pace.most
+            while waiting and crew.busy < room:
                 crew.give(waiting.popleft())
             done = crew.take(_HEED_S)
             for came in done:

@@ -79,7 +79,7 @@ class Branches:
 
 
 class _Reading:
-    """One reading of one first level, whose descriptor is open; gathers its volumes, with locks and without."""
+    """One reading of one first level, whose descriptor is open; gathers volumes, with locks and without."""
 
     def __init__(
         self, folder: str, fd: int, locks: Callable[[int], Listing], recent: tuple[int, int]
