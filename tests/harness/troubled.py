@@ -112,7 +112,15 @@ class TroubledAside:
 
     def __init__(self, store: TroubledStore, inner: Aside) -> None:
         self._store, self._inner = store, inner
-        self.put_aside, self.put_back, self.tidy = inner.put_aside, inner.put_back, inner.tidy
+
+    def put_aside(self, key: str, to: str) -> bool:
+        return self._inner.put_aside(key, to)
+
+    def put_back(self, aside: str, key: str) -> bool:
+        return self._inner.put_back(aside, key)
+
+    def tidy(self, key: str) -> None:
+        self._inner.tidy(key)
 
     def create(self, key: str, body: bytes) -> Version:
         return self._store.create(self._inner, key, body)

@@ -174,7 +174,9 @@ def _undoing(store: Store, audit: Audit | None, there: Listed, *, mine: str) -> 
 
 def _back_through_us(store: Store, trail: _Trail, one: Unfinished) -> Unfinished:
     """Where an interrupted break was being taken back: that the lock is there again may be our doing."""
-    if one.stage is not Stage.BACK or one.id not in trail.undoing or one.kept is None:
+    # Where times have a grain of a second, what was put back at once looks as if it had never gone.
+    there = one.stage in (Stage.BACK, Stage.UNTOUCHED)
+    if not there or one.id not in trail.undoing or one.kept is None:
         return one
     try:
         now = store.read(one.kept.key)
