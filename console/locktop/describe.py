@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backuplock.clock import SECOND, Span
-from backuplock.model import LockFile, Operation
+from backuplock.model import UNREAD, LockFile, Operation
 from backuplock.rivals import Named
 from backuplock.rules import State, Verdict, judge_as_longhorn, verdict
 from locktop.format import (
@@ -128,7 +128,9 @@ def verdicts(row: Row, view: View) -> list[Fact]:
         if found.granted:
             parts: tuple[Part, ...] = (("would be granted", "good"),)
         elif found.granted is None:
-            parts = (("cannot be told", "unsure"), (f": {names}{more} may or may not count", "text"))
+            unread = any(lock.flaw in UNREAD for lock in row.volume.locks if lock.key in found.blockers)
+            why = "could not be read" if unread else "may or may not count"
+            parts = (("cannot be told", "unsure"), (f": {names}{more} {why}", "text"))
         else:
             parts = (("would be refused", "late"), (f" because of {names}{more}{until}", "text"))
         facts.append(Fact(operation.value, parts))

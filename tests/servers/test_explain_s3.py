@@ -85,9 +85,7 @@ def recorded(
     asked: list[str] = []
     opened = stores.open_store
 
-    def open_it(
-        target: Target, *, writable: bool = False, environ: Mapping[str, str] | None = None
-    ) -> Store:
+    def open_it(target: Target, *, writable: bool = False, environ: Mapping[str, str] | None = None) -> Store:
         # As if it might write: that nothing is written must not hang on the store's refusing it.
         return Recording(opened(target, writable=True, environ=environ), asked)
 
