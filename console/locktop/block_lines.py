@@ -13,10 +13,11 @@ from backuplock.inquiry import lives
 from backuplock.liveness import Doubt, Life
 from backuplock.model import Operation, Snapshot
 from backuplock.rules import State
+from backuplock.text import elapsed
 from backuplock.tree import Node
 from backuplock.watch import Track
 from locktop.block_list import Block, seconds_left
-from locktop.format import Glyphs, Line, Part, age, countdown, fit, name, owner_label, type_label
+from locktop.format import Glyphs, Line, Part, countdown, fit, name, owner_label, type_label
 from locktop.output.words import LIFE_TONES
 from locktop.rows import UNCERTAIN_NS
 
@@ -187,5 +188,5 @@ def _ends(block: Block, scene: Scene, width: int) -> Part:
 def _waits(block: Block, scene: Scene) -> Part:
     if not block.waiting:
         return "-", "dim"
-    since = "" if block.since_ns is None else f", {age(scene.now.middle - block.since_ns)}"
+    since = "" if block.since_ns is None else f", {elapsed(scene.now.middle - block.since_ns)}"
     return f"{len(block.waiting)}{since}", "waiting"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from backuplock.clock import SECOND, Span
-from backuplock.model import Flaw, LockFile, LockType, Operation
+from backuplock.model import UNREAD, Flaw, LockFile, LockType, Operation
 from backuplock.rivals import NOBODY, Entrant, Rivalry, rivalries
 
 
@@ -195,7 +195,12 @@ def judge_as_longhorn(
 
 
 def verdict(locks: Sequence[LockFile], operation: Operation, now: Span, timing: Timing = LONGHORN) -> Verdict:
-    """What our own client would meet if it asked for `operation` at the store time `now`."""
+    """What becomes of `operation` at the store time `now`, as far as can be told.
+
+    Our own client is granted the lock only where `granted` is true: it fails closed. Where all that is in
+    the way is a file that we could not read, or one of which the store's clock does not tell whether it has
+    expired, `granted` is None.
+    """
     return _verdict(locks, judge(locks, now, timing), operation)
 
 
@@ -297,14 +302,16 @@ def _ends(lock: LockFile, timing: Timing) -> int | None:
 
 
 def _verdict(locks: Sequence[LockFile], standings: dict[str, Standing], operation: Operation) -> Verdict:
-    blockers = [standings[lock.key] for lock in locks if operation in standings[lock.key].stops]
+    blockers = [lock for lock in locks if operation in standings[lock.key].stops]
     if not blockers:
         return Verdict(operation, True)
     # Only a lock that surely counts is a reason to say no; doubt alone is "unknown".
-    doubtful = tuple(standing.key for standing in blockers if standing.expired is not False)
+    doubtful = tuple(
+        lock.key for lock in blockers if lock.flaw in UNREAD or standings[lock.key].expired is not False
+    )
     granted = None if len(doubtful) == len(blockers) else False
-    keys = tuple(standing.key for standing in blockers)
-    return Verdict(operation, granted, keys, _last([one.ends_ns for one in blockers]), doubtful)
+    keys = tuple(lock.key for lock in blockers)
+    return Verdict(operation, granted, keys, _last([standings[key].ends_ns for key in keys]), doubtful)
 
 
 def _last(ends: Sequence[int | None]) -> int | None:
