@@ -71,8 +71,8 @@ def refresh(
     stop: threading.Event | None = None,
     workers: int | None = None,
 ) -> Snapshot:
-    """Read again the volumes that have locks or could not be read, and those that are named: one listing each,
-    and what is new of their locks.
+    """Read again the volumes that have locks or could not be read, and those that are named: one listing
+    each, and what is new of their locks.
 
     The Snapshot has all other volumes as `before` has them: locks that come to them, volumes that come, and
     volumes that go are seen by the next `sweep`.

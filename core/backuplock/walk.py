@@ -11,7 +11,7 @@ from backuplock import layout
 from backuplock.asking import Asking
 from backuplock.clock import SECOND, Clock, Observation, assumed, observe
 from backuplock.crew import Crew
-from backuplock.errors import Irregular, StoreError, Unreachable
+from backuplock.errors import Irregular, Malformed, StoreError, Unreachable
 from backuplock.model import LockFile, Snapshot, VolumeView
 from backuplock.pace import Pace
 from backuplock.ranges import NO_KEYS, Chain, Done, Ranges, Task, nameless
@@ -96,21 +96,27 @@ class Walk:
 
     def refresh(self, before: Snapshot, volumes: Collection[str], clock_error_ns: int) -> Snapshot:
         began = self._clock.mono_ns()
-        known = {view.name: view for view in before.volumes}
-        hot = {view.name for view in before.volumes if view.locks or view.leftovers or view.problem}
+        known = {view.name for view in before.volumes}
+        again = {
+            _folder_of(view): view
+            for view in before.volumes
+            if view.locks or view.leftovers or view.problem or view.name in volumes
+        }
+        again.pop("", None)
+        tasks = [self._once_more(view.name, folder, view) for folder, view in again.items()]
+        new = sorted(set(volumes) - known)
+        tasks += [self._once_more(name, layout.volume_folder(name), None) for name in new]
         views: dict[str, VolumeView] = {}
-        tasks = [self._once_more(name, known.get(name)) for name in sorted(hot.union(volumes))]
         with Crew[Done](self._asking.pace.most, "refresh") as crew:
             self._drain(crew, tuple(tasks), views, [])
-        seen = {view.name: view for view in views.values()}
-        kept = [view for view in before.volumes if view.name not in seen]
-        there = before.store_present or bool(seen)
+        # By identity: two folders may have the name of one volume.
+        read = {id(view) for view in again.values()}
+        kept = [view for view in before.volumes if id(view) not in read]
+        there = before.store_present or bool(views)
         problems = list(before.problems)
-        return self._snapshot(began, [*kept, *seen.values()], problems, clock_error_ns, present=there)
+        return self._snapshot(began, [*kept, *views.values()], problems, clock_error_ns, present=there)
 
-    def _once_more(self, name: str, known: VolumeView | None) -> Task:
-        folder = layout.volume_folder(name)
-
+    def _once_more(self, name: str, folder: str, known: VolumeView | None) -> Task:
         def task() -> Done:
             if known is None or known.problem:
                 return self._anew(name, folder)
@@ -261,6 +267,17 @@ def _leading_on(listing: Listing) -> tuple[str, ...]:
     a link fails, and that is told; what else is irregular (a pipe) turns out to have nothing in it."""
     odd = [entry.name for entry in listing.entries if not entry.regular]
     return tuple(sorted({*listing.folders, *odd})) if odd else listing.folders
+
+
+def _folder_of(view: VolumeView) -> str:
+    """Where a volume lies: where its locks do, which need not be where Longhorn would put it; else there. ""
+    for one whose name gives no such place, and has no locks."""
+    if view.locks:
+        return view.locks[0].key.rpartition(f"/{layout.LOCKS}/")[0]
+    try:
+        return layout.volume_folder(view.name)
+    except Malformed:
+        return ""
 
 
 _PASSIVE = ("assumed", "refreshes seen")
