@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from backuplock import layout
 from backuplock.model import Snapshot
-from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Keys, Listing, Store, Version
+from backuplock.stores.base import BLOCKS, BODY_CAP, Blob, Capabilities, Entry, Keys, Listing, Store, Version
 from backuplock.stores.memory import MemoryStore
 
 LOCK = b'{"Name":"lock-1","Type":1,"Acquired":true}'
@@ -51,6 +51,33 @@ class Short(MemoryStore):
 
     def keys(self, prefix: str, after: str, limit: int) -> Keys:
         return super().keys(prefix, after, min(limit, self.most))
+
+
+class Rolls(MemoryStore):
+    """Leaves out what lies in `blocks/`, as S3 does; `asked` counts such pages."""
+
+    most = 1000
+    asked = 0
+
+    def rolled(self, prefix: str, after: str, limit: int) -> Keys | None:
+        self.asked += 1
+        found: list[Entry] = []
+        while True:
+            page = super().keys(prefix, after, 1000)
+            for entry in page.entries:
+                head, cut, _ = entry.name[len(prefix) :].partition(BLOCKS)
+                name = f"{prefix}{head}{cut}" if cut else entry.name
+                if name <= after or (found and found[-1].name == name):
+                    continue
+                if len(found) == min(limit, self.most):
+                    return Keys(tuple(found), True, page.observed)
+                found.append(Entry(name) if cut else entry)
+            if not page.more:
+                return Keys(tuple(found), False, page.observed)
+            after = page.entries[-1].name
+
+    def unroll(self) -> None:
+        self.rolled = lambda *_: None  # type: ignore[method-assign,assignment]
 
 
 _FIRSTS = ["00", "0a", "0b", "a0", "a1", "a9", "ab", "af", "ff"]
