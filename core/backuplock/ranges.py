@@ -140,11 +140,12 @@ class Ranges:
         self._running = self._failed = self._pages = self._slow = 0
         self._limit_ns = _SLOW_NS
 
-    def begin(self, firsts: tuple[str, ...]) -> tuple[Task, ...]:
-        """The tasks that read these first levels, sorted; one folder has been listed before."""
+    def begin(self, firsts: tuple[str, ...], *, part: bool = False) -> tuple[Task, ...]:
+        """The tasks that read these first levels, sorted; one folder has been listed before. `part`: there
+        are others, and between these there are none."""
         if self._ranged is None:
             return tuple(map(self._by_folders, firsts))
-        begun = scans(firsts)
+        begun = scans(firsts, part=part)
         self._running = len(begun)
         self._limit_ns = max(_SLOW_NS, _SLOW_TIMES * (self._asking.rtt_ns or 0))
         return tuple(self._page_of(self._ranged, scan) for scan in begun)

@@ -130,7 +130,7 @@ class Scan:
         return other
 
     def fits(self, page: Keys) -> bool:
-        """Whether a page that leaves out what lies in `blocks/` leaves out no lock: a volume may be called so."""
+        """Whether a page without what lies in `blocks/` leaves out no lock: a volume may be called so."""
         return not any(_HIDDEN.fullmatch(one.name) for one in page.entries if one.name.endswith(BLOCKS))
 
     @property
@@ -226,8 +226,12 @@ class _Volume:
         return Found(self._name, self._folder, inside, locks)
 
 
-def scans(firsts: tuple[str, ...]) -> list[Scan]:
-    """The ranges to begin with: one for each first hex digit, or each first level where there are few."""
+def scans(firsts: tuple[str, ...], *, part: bool = False) -> list[Scan]:
+    """The ranges to begin with: one for each first hex digit, or each first level where there are few; of a
+    `part` of them, neighbours, one."""
+    if part and firsts:
+        begin, end = _BASE + firsts[0], f"{_BASE}{firsts[-1]}/{_LAST}"
+        return [Scan(firsts, prefix=_BASE, end=end, after=begin)]
     if len(firsts) <= _DIGITS:
         return [Scan((first,), prefix=f"{_BASE}{first}/") for first in firsts]
     return [

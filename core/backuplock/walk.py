@@ -71,16 +71,8 @@ class Walk:
         firsts = tuple(name for name in _leading_on(root) if layout.is_shard(name))
         volumes: dict[str, VolumeView] = {}
         problems: list[str] = []
-        ranges = Ranges(ranged_of(self._store), self._asking, self._views, self._first_level)
-        with Crew[Done](self._asking.pace.most, "sweep") as crew:
-            branched = branched_of(self._store)
-            if branched is not None:
-                tasks = Chain(branched, self._asking, self._views, self._first_level).begin(firsts)
-            else:
-                tasks = ranges.begin(firsts)
-            self._drain(crew, tasks, volumes, problems)
-        ranges.end(well=not problems and not any(view.problem for view in volumes.values()))
-        return self._snapshot(began, list(volumes.values()), problems, clock_error_ns, present=present)
+        self._read(firsts, (), volumes, problems, part=False)
+        return self._snapshot(began, volumes, problems, clock_error_ns, present=present)
 
     def look(self, volume: str, folder: str, clock_error_ns: int) -> Snapshot:
         began = self._clock.mono_ns()
@@ -88,33 +80,59 @@ class Walk:
             inside = self._asking.list(folder)
         except Irregular as error:
             # Longhorn follows it: what it holds is unknown, not nothing.
-            return self._snapshot(began, [unlistable(volume, error)], [], clock_error_ns, present=True)
+            odd = {folder: unlistable(volume, error)}
+            return self._snapshot(began, odd, [], clock_error_ns, present=True)
         found = bool(inside.entries or inside.folders)
         present = found or self._has_backupstore()
-        volumes = [self._views.of(volume, folder, inside)] if found else []
+        volumes = {folder: self._views.of(volume, folder, inside)} if found else {}
         return self._snapshot(began, volumes, [], clock_error_ns, present=present)
 
-    def refresh(self, before: Snapshot, volumes: Collection[str], clock_error_ns: int) -> Snapshot:
+    def refresh(
+        self, before: Snapshot, volumes: Collection[str], part: Collection[str], clock_error_ns: int
+    ) -> Snapshot:
         began = self._clock.mono_ns()
+        kept = dict(before.by_folder) or _folders(before.volumes)
         known = {view.name for view in before.volumes}
-        again = {
-            _folder_of(view): view
-            for view in before.volumes
-            if view.locks or view.leftovers or view.problem or view.name in volumes
-        }
-        again.pop("", None)
-        tasks = [self._once_more(view.name, folder, view) for folder, view in again.items()]
+        problems, there = list(before.problems), before.store_present
+        firsts: tuple[str, ...] = ()
+        if part:
+            root = self._asking.list(layout.VOLUMES)
+            there = bool(root.folders or root.entries) or self._has_backupstore()
+            firsts = tuple(name for name in _leading_on(root) if layout.is_shard(name) and name in part)
+            kept = {folder: view for folder, view in kept.items() if _first(folder) not in part}
+            problems = [problem for problem in problems if _first(problem) not in part]
+        hot = [folder for folder, view in kept.items() if _is_hot(view) or view.name in volumes]
+        tasks = [self._once_more(kept[folder].name, folder, kept.pop(folder)) for folder in hot]
         new = sorted(set(volumes) - known)
         tasks += [self._once_more(name, layout.volume_folder(name), None) for name in new]
         views: dict[str, VolumeView] = {}
-        with Crew[Done](self._asking.pace.most, "refresh") as crew:
-            self._drain(crew, tuple(tasks), views, [])
-        # By identity: two folders may have the name of one volume.
-        read = {id(view) for view in again.values()}
-        kept = [view for view in before.volumes if id(view) not in read]
-        there = before.store_present or bool(views)
-        problems = list(before.problems)
-        return self._snapshot(began, [*kept, *views.values()], problems, clock_error_ns, present=there)
+        self._read(firsts, tuple(tasks), views, problems, part=True)
+        return self._snapshot(
+            began, kept | views, problems, clock_error_ns, present=there or bool(kept or views)
+        )
+
+    def _read(
+        self,
+        firsts: tuple[str, ...],
+        tasks: tuple[Task, ...],
+        volumes: dict[str, VolumeView],
+        problems: list[str],
+        *,
+        part: bool,
+    ) -> None:
+        """Read first levels, whole, and what else there is to do."""
+        branched = branched_of(self._store)
+        ranges = Ranges(ranged_of(self._store), self._asking, self._views, self._first_level)
+        told = len(problems)
+        with Crew[Done](self._asking.pace.most, "sweep") as crew:
+            if branched is not None:
+                begun = Chain(branched, self._asking, self._views, self._first_level).begin(firsts)
+            else:
+                begun = ranges.begin(firsts, part=part)
+            self._drain(crew, (*tasks, *begun), volumes, problems)
+        if firsts:
+            well = len(problems) == told and not any(view.problem for view in volumes.values())
+            ranges.end(well=well)
 
     def _once_more(self, name: str, folder: str, known: VolumeView | None) -> Task:
         def task() -> Done:
@@ -129,6 +147,8 @@ class Walk:
 
     def _anew(self, name: str, folder: str) -> Done:
         """A volume of which nothing is known; nothing, if there is none."""
+        if name in NO_KEYS:
+            return Done(volumes=((folder, nameless(name)),))
         try:
             inside = self._asking.list(folder)
             if not (inside.entries or inside.folders):
@@ -172,14 +192,14 @@ class Walk:
     def _snapshot(
         self,
         began: int,
-        volumes: list[VolumeView],
+        volumes: dict[str, VolumeView],
         problems: list[str],
         clock_error_ns: int,
         *,
         present: bool,
     ) -> Snapshot:
         ended, wall = self._clock.mono_ns(), self._clock.wall_ns()
-        ordered = tuple(sorted(volumes, key=lambda volume: volume.name))
+        ordered = tuple(sorted(volumes.values(), key=lambda volume: volume.name))
         by_key = {lock.key: lock for volume in ordered for lock in volume.locks}
         for seen in self._refreshes(by_key, ended):
             self._asking.seen = observe(self._asking.seen, seen, "refreshes seen")
@@ -200,6 +220,7 @@ class Walk:
             store_present=present,
             capabilities=self._store.capabilities,
             by_key=by_key,
+            by_folder=volumes,
         )
 
     def _refreshes(self, by_key: Mapping[str, LockFile], ended: int) -> list[Observation]:
@@ -269,15 +290,28 @@ def _leading_on(listing: Listing) -> tuple[str, ...]:
     return tuple(sorted({*listing.folders, *odd})) if odd else listing.folders
 
 
-def _folder_of(view: VolumeView) -> str:
-    """Where a volume lies: where its locks do, which need not be where Longhorn would put it; else there. ""
-    for one whose name gives no such place, and has no locks."""
-    if view.locks:
-        return view.locks[0].key.rpartition(f"/{layout.LOCKS}/")[0]
-    try:
-        return layout.volume_folder(view.name)
-    except Malformed:
-        return ""
+def _is_hot(view: VolumeView) -> bool:
+    return bool(view.locks or view.leftovers or view.problem)
+
+
+def _first(folder: str) -> str:
+    """The first level of a folder, or of a problem, which begins with one; "" where there is none."""
+    return folder.removeprefix(f"{layout.VOLUMES}/")[:2] if folder.startswith(f"{layout.VOLUMES}/") else ""
+
+
+def _folders(views: tuple[VolumeView, ...]) -> dict[str, VolumeView]:
+    """Where the volumes of a Snapshot lie that does not tell: where their locks do, else where Longhorn would
+    have put them."""
+    found: dict[str, VolumeView] = {}
+    for view in views:
+        if view.locks:
+            found[view.locks[0].key.rpartition(f"/{layout.LOCKS}/")[0]] = view
+            continue
+        try:
+            found[layout.volume_folder(view.name)] = view
+        except Malformed:
+            found[f"{layout.VOLUMES}//{view.name}"] = view
+    return found
 
 
 _PASSIVE = ("assumed", "refreshes seen")

@@ -15,7 +15,7 @@ from backuplock.model import Snapshot
 from backuplock.stores.memory import MemoryStore
 from backuplock.survey import refresh, sweep
 from harness.builders import Lock, Volume
-from harness.fleets import shapes
+from harness.fleets import ByFolders, Rolls, Short, content, shapes
 from harness.troubled import TroubledStore
 
 
@@ -74,6 +74,29 @@ def test_nothing_is_lost_of_volumes_that_lie_or_are_called_oddly(objects: dict[s
     first = sweep(store)
     assert _locks(refresh(store, first)) == _locks(first)
     assert len(refresh(store, first).volumes) == len(first.volumes)
+
+
+DIGITS = [tuple(f"{first}{second}" for second in "0123456789abcdef") for first in "0123456789abcdef"]
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@given(shapes(), shapes(), st.sampled_from(["ranged", "rolls", "folders"]), st.integers(1, 3))
+def test_all_parts_are_the_whole(
+    before: dict[str, bytes], after: dict[str, bytes], kind: str, digits: int
+) -> None:
+    inner = (Rolls if kind == "rolls" else Short)(ManualClock(10**18), ranged=True)
+    inner.most = 7
+    for key, body in before.items():
+        inner.put(key, body)
+    store = ByFolders(inner) if kind == "folders" else inner
+    seen = sweep(store)
+    for key in before.keys() - after.keys():
+        inner.delete(key)
+    for key in after.keys() - before.keys():
+        inner.put(key, after[key])
+    for at in range(0, 16, digits):
+        seen = refresh(store, seen, part={name for group in DIGITS[at : at + digits] for name in group})
+    assert content(seen) == content(sweep(store))
 
 
 def _planted(count: int) -> MemoryStore:
