@@ -53,10 +53,9 @@ class Short(MemoryStore):
         return super().keys(prefix, after, min(limit, self.most))
 
 
-class Rolls(MemoryStore):
+class Rolls(Short):
     """Leaves out what lies in `blocks/`, as S3 does; `asked` counts such pages."""
 
-    most = 1000
     asked = 0
 
     def rolled(self, prefix: str, after: str, limit: int) -> Keys | None:
@@ -78,6 +77,42 @@ class Rolls(MemoryStore):
 
     def unroll(self) -> None:
         self.rolled = lambda *_: None  # type: ignore[method-assign,assignment]
+
+
+class Counted(ByFolders):
+    """Counts the requests that a store would get: `listings`, pages of up to a thousand keys, and `reads`."""
+
+    def __init__(self, inner: Short) -> None:
+        super().__init__(inner)
+        self._short = inner
+        self.listings = self.reads = 0
+        if isinstance(inner, Rolls):
+            self.rolled = self._rolled
+            self.unroll = inner.unroll
+
+    @property
+    def ranged(self) -> Counted:
+        return self
+
+    def list(self, folder: str) -> Listing:
+        self.listings += 1
+        return super().list(folder)
+
+    def keys(self, prefix: str, after: str, limit: int) -> Keys:
+        self.listings += 1
+        return self._short.keys(prefix, after, limit)
+
+    def distrust(self) -> None:
+        self._short.distrust()
+
+    def _rolled(self, prefix: str, after: str, limit: int) -> Keys | None:
+        self.listings += 1
+        assert isinstance(self._short, Rolls)
+        return self._short.rolled(prefix, after, limit)
+
+    def read(self, key: str, *, cap: int = BODY_CAP) -> Blob | None:
+        self.reads += 1
+        return super().read(key, cap=cap)
 
 
 _FIRSTS = ["00", "0a", "0b", "a0", "a1", "a9", "ab", "af", "ff"]
