@@ -164,7 +164,7 @@ def _refreshes(row: Row, ctx: Ctx) -> Part:
 
 
 _LIFE_TONES = {Life.LIVE: "text", Life.LATE: "late", Life.STALE: "stale", Life.UNKNOWN: "unsure"}
-_DOUBTS = {Doubt.ARRIVED: "NEW", Doubt.ASKS: "ASKS"}
+_DOUBTS = {Doubt.ARRIVED: "UNSEEN", Doubt.ASKS: "ASKS"}
 _COLOURED = (State.STALE, State.LATE, State.UNSURE, State.BAD, State.WAITING)
 
 COLUMNS: tuple[Column, ...] = (
