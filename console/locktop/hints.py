@@ -11,7 +11,8 @@ from backuplock.model import Flaw, LockFile, LockType
 from backuplock.rules import LONGHORN, State
 from backuplock.text import elapsed
 from locktop.format import utc_near
-from locktop.rows import DEAD_REQUEST_NS, UNCERTAIN_NS, Row, state_now
+from locktop.rows import UNCERTAIN_NS, Row, state_now
+from locktop.windows import DEAD_REQUEST_NS
 
 FUTURE_NS = 2 * SECOND
 """How far ahead of the store's clock a lock may be dated before that is worth a word."""
