@@ -26,6 +26,7 @@ Place = Literal[
     "break",
     "undo",
     "confirm",
+    "menu",
     "help",
 ]
 
@@ -66,6 +67,7 @@ REASONS: dict[str, str] = {
     "write": "this session is read-only; locktop --write TARGET opens it",
     "store": "this is a recording: no store is asked",
     "contexts": "a recording has no contexts",
+    "files": "this console is served: a file would lie on the server",
     "recording": "only a recording can be wound",
 }
 """Why a key is off while what it needs is not given."""
@@ -156,6 +158,8 @@ KEYS: tuple[Key, ...] = (
     Key("undo_view", "u", "u", "broken locks, put one back", "PROGRAM", "app", needs="store"),
     Key("contexts", "C", "C T", "another context, theme", "PROGRAM", "app", needs="contexts"),
     Key("themes", "T", "T", "choose a theme", "", "app"),
+    Key("copy_menu", "Y", "Y E", "copy menu, export view", "PROGRAM", "app"),
+    Key("export", "E", "E", "export what the view shows", "", "app", needs="files"),
     Key("help", "question_mark,f1", "?", "this help", "PROGRAM", "app", "help", 0),
     Key("quit", "q,ctrl+q", "q", "quit", "PROGRAM", "app", "quit", 0),
     Key("quit", "ctrl+c", "^c", "", "", "app"),
@@ -255,6 +259,11 @@ KEYS: tuple[Key, ...] = (
     Key("scroll(1)", "j,down", "down up", "scroll", "", "confirm"),
     Key("scroll(-1)", "k,up", "up", "", "", "confirm"),
     Key("back", "escape", "esc", "cancel", "", "confirm", "cancel", 0),
+    # Menus
+    Key("move(1)", "j,down", "j k", "down, up", "", "menu"),
+    Key("move(-1)", "k,up", "k", "", "", "menu"),
+    Key("choose", "enter", "enter", "take it", "", "menu", "take it", 1),
+    Key("back", "escape", "esc", "close", "", "menu", "close", 0),
     # Help
     Key("back", "escape,question_mark,f1,enter", "esc", "close", "", "help", "close", 0),
     Key("app.quit", "q", "q", "", "", "help"),
