@@ -179,7 +179,7 @@ _NOTES: dict[str, list[tuple[str, str]]] = {
     ],
     "blocked": [
         *_FILTER,
-        ("HOLDER", "alive: a refresh was seen; unseen: none yet, wait a minute"),
+        ("HOLDER", "alive: a refresh was seen; unseen: not yet, a minute tells"),
         *_OTHERS,
     ],
 }
