@@ -10,17 +10,20 @@ from typing import ClassVar
 from textual.widget import Widget
 
 from backuplock.inquiry import Inquiry
+from backuplock.text import elapsed
 from backuplock.watch import Event
 from locktop import lock_list
+from locktop.copies import Here
 from locktop.describe import View as Seen
 from locktop.describe import describe_alone
-from locktop.format import Line, age, name
+from locktop.exports import Export, of_locks
+from locktop.format import Line, name, plural
 from locktop.keys import Place, bindings
 from locktop.messages import CursorMoved
 from locktop.rows import VOLUME_ROW, Board, Row
 from locktop.screens.finding import FindingView
 from locktop.status import Status, emptiness
-from locktop.volume_now import explored_of, history_now, inquiry_now
+from locktop.volume_now import explored_of, history_now, inquiry_now, view_of
 from locktop.volume_sheet import (
     DEPARTURES,
     Chosen,
@@ -181,7 +184,7 @@ class DetailsScreen(FindingView[Inquiry | None]):
             return ours
         for event in self._history:
             if event.key == key and event.kind in DEPARTURES:
-                return f"gone {age(status.wall_ns - event.seen_wall_ns)} ago; {DEPARTURES[event.kind]}"
+                return f"gone {elapsed(status.wall_ns - event.seen_wall_ns)} ago; {DEPARTURES[event.kind]}"
         return "not seen by the last look, which could not read everything"
 
     def _show_sheet(self, status: Status) -> None:
@@ -252,6 +255,24 @@ class DetailsScreen(FindingView[Inquiry | None]):
             picker.move(by)
         else:
             self.action_scroll(by)
+
+    @property
+    def here(self) -> Here | None:
+        """The selected lock, or the volume."""
+        board = self._board
+        row = self._chosen.row if self._chosen is not None else None
+        view = row.volume if row is not None else None
+        if view is None and board is not None:
+            view = view_of(board.snapshot, self._volume)
+        return Here(view, row) if view is not None else None
+
+    @property
+    def export(self) -> Export | None:
+        """The locks of the volume."""
+        if self._board is None:
+            return None
+        rows = [row for row in self._board.rows if row.volume.name == self._volume]
+        return of_locks(self._board, rows, plural(sum(row.lock is not None for row in rows), "lock"))
 
     def action_copy_key(self) -> None:
         """Copy the key of the selected lock."""
