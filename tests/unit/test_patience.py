@@ -1,4 +1,4 @@
-"""Calls that may never return: left behind in time, named, counted, and stopped before they change a thing."""
+"""Calls that may never return: left behind in time, named, counted, stopped before they change a thing."""
 
 from __future__ import annotations
 
