@@ -13,7 +13,7 @@ from backuplock.clock import Span
 from backuplock.explain import Wording
 from backuplock.guarantees import RENEW_NS
 from backuplock.liveness import Doubt, Life, Liveness
-from backuplock.model import Flaw, LockRecord, LockType, Operation
+from backuplock.model import UNREAD, Flaw, LockRecord, LockType, Operation
 from backuplock.rules import LONGHORN, State
 from backuplock.tree import Difference, Node
 from locktop.output.words import span_words, until_words
@@ -57,6 +57,10 @@ def _wait(node: Node, life: Liveness, now: Span) -> Act:
         end = until_words(ends, now)
         text = f"not needed for Longhorn, which ignores it; locktop's own locks count it until {end}"
         return Act("wait", "yes", text, ends)
+    if node.lock.flaw in UNREAD:
+        end = until_words(ends, now)
+        text = f"it ends by itself at {end} unless it is written anew; what it says could not be read"
+        return Act("wait", "perhaps", text, ends)
     if node.state is State.WAITING or node.lock.record is None or not node.lock.record.acquired:
         return Act("wait", "yes", f"it ends by itself at {until_words(ends, now)} at the latest", ends)
     if life.life is Life.LIVE:

@@ -13,12 +13,12 @@ from backuplock.inquiry import lives
 from backuplock.liveness import Doubt, Life
 from backuplock.model import Operation, Snapshot
 from backuplock.rules import State
-from backuplock.tree import Node
+from backuplock.text import elapsed
 from backuplock.watch import Track
 from locktop.block_list import Block, seconds_left
-from locktop.format import Glyphs, Line, Part, age, countdown, fit, name, owner_label, type_label
+from locktop.format import Glyphs, Line, Part, countdown, fit, name, owner_label, type_label
 from locktop.output.words import LIFE_TONES
-from locktop.rows import UNCERTAIN_NS
+from locktop.rows import UNCERTAIN_NS, Row
 
 GAP = "  "
 _WHO_LEAST = 8
@@ -130,16 +130,17 @@ def by_whom(block: Block, width: int) -> Part:
     first = block.blockers[0]
     more = f"{len(block.blockers)}: " if len(block.blockers) > 1 else ""
     quiet = first.state in (State.HELD, State.WAITING)
-    text = f"{more}{type_label(first.lock.record)} {first.state.value}"
+    record = first.lock.record if first.lock else None
+    text = f"{more}{type_label(record)} {first.state.value}"
     who = _who(first)
     if len(text) + 1 + min(len(who), _WHO_LEAST) <= width:
         text = f"{text} {who}"
     return text, "text" if quiet else first.state.value
 
 
-def _who(node: Node) -> str:
-    owner = owner_label(node.lock)
-    return owner if owner != "-" else name(node.lock.stem)
+def _who(row: Row) -> str:
+    owner = owner_label(row.lock)
+    return owner if owner != "-" else name(row.name)
 
 
 def _mark(block: Block, glyphs: Glyphs) -> Part:
@@ -161,8 +162,8 @@ def _operations(block: Block, width: int) -> Part:
 def _life(block: Block, scene: Scene) -> Part:
     if not block.blockers:
         return "-", "dim"
-    locks = [node.lock for node in block.blockers]
-    found = lives(scene.snapshot, locks[:1], scene.tracks)[locks[0].key]
+    first = block.locks[:1]
+    found = lives(scene.snapshot, first, scene.tracks)[first[0].key]
     if found.doubt is Doubt.ASKS:
         return "waits", "waiting"
     if found.doubt is Doubt.ARRIVED:
@@ -179,7 +180,7 @@ def _ends(block: Block, scene: Scene, width: int) -> Part:
     if left is None:
         return "unknown", "unsure"
     mark = "~" if scene.now.error_ns > UNCERTAIN_NS else ""
-    held = any(node.lock.record is not None and node.lock.record.acquired for node in block.blockers)
+    held = any(lock.record is not None and lock.record.acquired for lock in block.locks)
     words = " if dead" if held and width >= _ENDS else ""
     return mark + countdown(left) + words, "text" if left > 0 else "unsure"
 
@@ -187,5 +188,5 @@ def _ends(block: Block, scene: Scene, width: int) -> Part:
 def _waits(block: Block, scene: Scene) -> Part:
     if not block.waiting:
         return "-", "dim"
-    since = "" if block.since_ns is None else f", {age(scene.now.middle - block.since_ns)}"
+    since = "" if block.since_ns is None else f", {elapsed(scene.now.middle - block.since_ns)}"
     return f"{len(block.waiting)}{since}", "waiting"

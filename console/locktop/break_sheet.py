@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from backuplock.breaking import Check, Plan, Token
 from backuplock.clock import SECOND
 from backuplock.guarantees import Guarantee
-from backuplock.text import printable
+from backuplock.text import elapsed, printable
 from locktop.deeds import LeftOut, Outcome, Progress, Proposal
 from locktop.describe import Fact
 from locktop.format import (
     Glyphs,
     Line,
     Part,
-    age,
     countdown,
     fit,
     name,
@@ -125,7 +124,7 @@ def why_off(form: Form, mono_ns: int) -> str:
         return why
     proposal = form.proposal
     if proposal is None or mono_ns - proposal.mono_ns > FRESH_NS:
-        since = age(mono_ns - proposal.mono_ns) if proposal is not None else "long"
+        since = elapsed(mono_ns - proposal.mono_ns) if proposal is not None else "long"
         return f"the store has not answered for {since}"
     if form.typed != form.to_type:
         return prompt(form)

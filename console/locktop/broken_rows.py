@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from backuplock.breaking import Fate, Token, Vigil
 from backuplock.model import LockFile, Snapshot, VolumeView
 from backuplock.rules import State, judge, state
+from backuplock.text import elapsed
 from locktop.deeds import Care
 from locktop.describe import Fact
-from locktop.format import Part, age, countdown, name, type_words
+from locktop.format import Part, countdown, name, type_words
 from locktop.rows import Board, Row
 from locktop.watch_lines import TONES, fate_words
 
@@ -152,7 +153,7 @@ _KEYS: tuple[Part, ...] = (("enter", "key"), (" or ", "text"), ("u", "key"), (" 
 def facts(row: BrokenRow, mono_ns: int) -> list[Fact]:
     """What there is to say about it."""
     vigil = row.vigil
-    ago = age(mono_ns - vigil.removed_mono_ns)
+    ago = elapsed(mono_ns - vigil.removed_mono_ns)
     record = row.lock.record if row.lock else None
     what = f"{type_words(record)}, " if record is not None else ""
     return [

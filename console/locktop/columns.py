@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from backuplock.clock import SECOND, Span
 from backuplock.liveness import Doubt, Life, liveness
 from backuplock.rules import State
+from backuplock.text import elapsed
 from backuplock.watch import Track
 from locktop.broken_rows import MARK as BROKEN_MARK
 from locktop.broken_rows import BrokenRow, is_gone
@@ -18,7 +19,6 @@ from locktop.broken_rows import cell as broken_cell
 from locktop.format import (
     Glyphs,
     Part,
-    age,
     countdown,
     fit,
     name,
@@ -98,7 +98,7 @@ def _ttl(row: Row, ctx: Ctx) -> Part:
 
 def _age(row: Row, ctx: Ctx) -> Part:
     modified = row.lock.modified_ns if row.lock else None
-    return (age(ctx.now.middle - modified) if modified is not None else "-", "dim")
+    return (elapsed(ctx.now.middle - modified) if modified is not None else "-", "dim")
 
 
 def _type(row: Row, ctx: Ctx) -> Part:
@@ -164,7 +164,7 @@ def _refreshes(row: Row, ctx: Ctx) -> Part:
 
 
 _LIFE_TONES = {Life.LIVE: "text", Life.LATE: "late", Life.STALE: "stale", Life.UNKNOWN: "unsure"}
-_DOUBTS = {Doubt.ARRIVED: "NEW", Doubt.ASKS: "ASKS"}
+_DOUBTS = {Doubt.ARRIVED: "UNSEEN", Doubt.ASKS: "ASKS"}
 _COLOURED = (State.STALE, State.LATE, State.UNSURE, State.BAD, State.WAITING)
 
 COLUMNS: tuple[Column, ...] = (

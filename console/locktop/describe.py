@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backuplock.clock import SECOND, Span
-from backuplock.model import LockFile, Operation
+from backuplock.model import UNREAD, LockFile, Operation
 from backuplock.rivals import Named
 from backuplock.rules import State, Verdict, judge_as_longhorn, verdict
+from backuplock.text import elapsed
 from locktop.format import (
     Glyphs,
     Part,
-    age,
     countdown,
     if_dead,
     name,
@@ -128,7 +128,9 @@ def verdicts(row: Row, view: View) -> list[Fact]:
         if found.granted:
             parts: tuple[Part, ...] = (("would be granted", "good"),)
         elif found.granted is None:
-            parts = (("cannot be told", "unsure"), (f": {names}{more} may or may not count", "text"))
+            unread = any(lock.flaw in UNREAD for lock in row.volume.locks if lock.key in found.blockers)
+            why = "could not be read" if unread else "may or may not count"
+            parts = (("cannot be told", "unsure"), (f": {names}{more} {why}", "text"))
         else:
             parts = (("would be refused", "late"), (f" because of {names}{more}{until}", "text"))
         facts.append(Fact(operation.value, parts))
@@ -180,7 +182,7 @@ def _state(row: Row, lock: LockFile, view: View) -> list[Part]:
 
 def _dated(done: str, modified_ns: int, view: View) -> str:
     gone = view.now.middle - modified_ns
-    return f"{done} {age(gone)} ago" if gone > -SECOND else f"dated {age(-gone)} in the future"
+    return f"{done} {elapsed(gone)} ago" if gone > -SECOND else f"dated {elapsed(-gone)} in the future"
 
 
 def _brief(row: Row, lock: LockFile, view: View) -> list[Part]:
@@ -213,7 +215,7 @@ def _since(lock: LockFile, view: View) -> list[Part]:
 def _when(lock: LockFile, view: View) -> str:
     modified = lock.modified_ns or 0
     gone = view.now.middle - modified
-    ago = f"{age(gone)} ago" if gone >= 0 else f"{age(-gone)} ahead"
+    ago = f"{elapsed(gone)} ago" if gone >= 0 else f"{elapsed(-gone)} ahead"
     return f"{utc_near(modified, view.now.middle)} UTC ({ago})"
 
 

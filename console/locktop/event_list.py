@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 from backuplock.clock import SECOND
 from backuplock.model import LockRecord
-from backuplock.text import printable
+from backuplock.text import elapsed, printable
 from backuplock.watch import Event, EventKind
 from locktop.format import (
     NAME_LIMIT,
     Glyphs,
     Line,
-    age,
     fit,
     name,
     type_label,
@@ -256,7 +255,7 @@ def _event_line(event: Event, widths: Widths, seen: Seen) -> Line:
 def _outage_line(outage: Outage, widths: Widths, seen: Seen) -> Line:
     status = seen.status
     until = outage.ended_wall_ns
-    lasted = age(max(0, (status.wall_ns if until is None else until) - outage.began_wall_ns))
+    lasted = elapsed(max(0, (status.wall_ns if until is None else until) - outage.began_wall_ns))
     end = "now" if until is None else utc_near(until, outage.began_wall_ns)
     return [
         (f"{_time(outage.began_wall_ns, widths, status)}  ", "dim"),

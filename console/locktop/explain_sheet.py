@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from backuplock.errors import Missing
 from backuplock.explain import Complaint
 from backuplock.inquiry import Inquiry
-from locktop.format import Glyphs, Line, fit, name, type_label
+from locktop.format import Line, name
 from locktop.output.explain_text import (
     answer_paras,
     blocker_paras,
@@ -28,16 +28,6 @@ from locktop.status import Status
 from locktop.volume_now import inquiry_now
 from locktop.volume_sheet import Paper, section
 from locktop.widgets.panes import para_lines
-
-_OUTCOMES = {
-    "free": ("FREE", "good"),
-    "blocked": ("BLOCKED", "late"),
-    "unknown": ("UNKNOWN", "unsure"),
-    "missing": ("NO PICTURE", "bad"),
-}
-_WIDEST = max(len(word) for word, _ in _OUTCOMES.values())
-_OPERATIONS = 23
-"""Cells for the operations."""
 
 
 def key_of(complaint: Complaint) -> str:
@@ -67,32 +57,6 @@ def _no_picture(volume: str, status: Status) -> str:
         return f"{name(volume)} was not seen, but not everything could be read: absence proves nothing"
     what = f"this store has no backup volume {name(volume)}"
     return str(Missing(what, advice="is it the target that Longhorn used? The message may be of another one"))
-
-
-def complaint_heading() -> Line:
-    """The line above several complaints."""
-    return [(f" {'NOW':<{_WIDEST}}  {'OPERATION':<{_OPERATIONS}}  VOLUME", "dim")]
-
-
-def complaint_line(found: Report, width: int, glyphs: Glyphs) -> Line:
-    """One of several complaints, in a line."""
-    word, tone = _OUTCOMES[found.outcome]
-    said = found.complaint
-    operations = ", ".join(one.value for one in found.operations)
-    names = found.inquiry.view.names if found.inquiry is not None else None
-    claim = names.claim_path if names is not None else ""
-    by = [f"{type_label(one.node.lock.record)} {one.node.lock.stem}" for one in found.blockers]
-    room = width - _WIDEST - _OPERATIONS - 6
-    volume = fit(
-        name(said.volume), min(room, max(20, len(said.volume))), ellipsis=glyphs.ellipsis, middle=True
-    )
-    return [
-        (f"{word:<{_WIDEST}}  ", tone),
-        (f"{operations:<{_OPERATIONS}}  ", "text"),
-        (volume.rstrip(), "strong"),
-        (f"  {name(claim)}" if claim else "", "key"),
-        (f"  by {name(by[0])}" + (f" and {len(by) - 1:,} more" if len(by) > 1 else "") if by else "", "dim"),
-    ]
 
 
 def report_lines(found: Report, board: Board | None, paper: Paper) -> list[Line]:

@@ -18,7 +18,7 @@ from rich.cells import cell_len, set_cell_size
 from backuplock.clock import SECOND
 from backuplock.model import LockFile, LockRecord, LockType, Operation, Owner
 from backuplock.rules import State
-from backuplock.text import printable
+from backuplock.text import elapsed, printable
 from locktop.rows import Row
 
 Part = tuple[str, str]
@@ -128,30 +128,12 @@ def countdown(ns: int) -> str:
     whole = abs(ns) // SECOND
     if whole < HOUR:
         return f"{sign}{whole // MINUTE}:{whole % MINUTE:02d}"
-    return sign + _long(whole)
-
-
-def age(ns: int) -> str:
-    """Time gone by: `8s`, `3m12s`, `2h41m`, `3d02h`; `-5s` for an instant in the future."""
-    sign, whole = ("-", -ns // SECOND) if ns <= -SECOND else ("", max(0, ns) // SECOND)
-    if whole < MINUTE:
-        return f"{sign}{whole}s"
-    if whole < HOUR:
-        return f"{sign}{whole // MINUTE}m{whole % MINUTE:02d}s"
-    return sign + _long(whole)
-
-
-def _long(whole: int) -> str:
-    if whole < DAY:
-        return f"{whole // HOUR}h{whole % HOUR // MINUTE:02d}m"
-    if whole < 1000 * DAY:
-        return f"{whole // DAY}d{whole % DAY // HOUR:02d}h"
-    return f"{whole // DAY:,}d"
+    return sign + elapsed(whole * SECOND)
 
 
 def short_seconds(ns: int) -> str:
     """A small duration with the precision it deserves: `0.8s`, `14s`, `3m12s`."""
-    return f"{max(0, ns) / SECOND:.1f}s" if ns < 9_950_000_000 else age(ns)
+    return f"{max(0, ns) / SECOND:.1f}s" if ns < 9_950_000_000 else elapsed(ns)
 
 
 def rtt(ns: int | None) -> str:

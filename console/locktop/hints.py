@@ -9,8 +9,10 @@ from backuplock.clock import SECOND, Span
 from backuplock.layout import BACKING_IMAGE
 from backuplock.model import Flaw, LockFile, LockType
 from backuplock.rules import LONGHORN, State
-from locktop.format import age, utc_near
-from locktop.rows import DEAD_REQUEST_NS, UNCERTAIN_NS, Row, state_now
+from backuplock.text import elapsed
+from locktop.format import utc_near
+from locktop.rows import UNCERTAIN_NS, Row, state_now
+from locktop.windows import DEAD_REQUEST_NS
 
 FUTURE_NS = 2 * SECOND
 """How far ahead of the store's clock a lock may be dated before that is worth a word."""
@@ -87,4 +89,4 @@ def _advice_waiting(lock: LockFile, now: Span) -> str:
 
 def _clock_off(now: Span, local_now_ns: int) -> str | None:
     off = now.middle - local_now_ns
-    return age(abs(off)) if abs(off) > 30 * SECOND and now.error_ns < UNCERTAIN_NS else None
+    return elapsed(abs(off)) if abs(off) > 30 * SECOND and now.error_ns < UNCERTAIN_NS else None

@@ -11,8 +11,9 @@ from rich.cells import cell_len
 
 from backuplock.clock import Span
 from backuplock.rules import LONGHORN, State
+from backuplock.text import elapsed
 from backuplock.tree import Difference, Fate, Node, Tree
-from locktop.format import Glyphs, Line, age, countdown, fit, name, owner_label, type_label
+from locktop.format import Glyphs, Line, countdown, fit, name, owner_label, type_label
 from locktop.output.volume_text import fate_words
 from locktop.rows import UNCERTAIN_NS, Row, state_now, ttl_ns
 
@@ -102,7 +103,7 @@ def line(node: Node, row: Row | None, tree: Tree, now: Span, widths: Widths, gly
         parts += [("  ", "text"), *_bar(left, state, glyphs)]
     if widths.age:
         parts.append(
-            (f"  {age(now.middle - modified) if modified is not None else '?':>{widths.age}}", "dim")
+            (f"  {elapsed(now.middle - modified) if modified is not None else '?':>{widths.age}}", "dim")
         )
     if widths.owner:
         owner = fit(owner_label(node.lock), widths.owner, ellipsis=glyphs.ellipsis)

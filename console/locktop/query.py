@@ -64,38 +64,65 @@ _VALUE = re.compile(r'(?:"[^"]*"?|[^,"])+')
 _BOUND = re.compile(r"(?P<sign><=|>=|<|>|=|)(?P<span>-?[\d.smhd]*)", re.ASCII | re.IGNORECASE)
 
 
+class _Unfinished(BadFilter):
+    """A term that lacks what it asks for: while somebody types that is no mistake yet."""
+
+
 def parse(text: str) -> Query:
-    """What a filter asks for. A column without a value yet, and a lone `!`, ask for nothing.
+    """What a finished filter asks for.
 
     Raises:
-        BadFilter: a column that is none, or a value that the column cannot have.
+        BadFilter: a column that is none, a value that the column cannot have, or nothing where one belongs.
     """
-    query, problem = understand(text)
-    if problem:
-        raise BadFilter(problem)
+    query, mistakes = _read(text)
+    if mistakes:
+        raise mistakes[0]
     return query
 
 
 def understand(text: str) -> tuple[Query, str]:
-    """What can be understood of a filter: its good terms, and what is wrong with the first of the others,
-    one printable line, "" if there are none."""
+    """What can be understood of a filter that may still be typed: its good terms, and what is wrong with the
+    first of the others, one printable line, "" if there are none. A column without a value yet, and a lone
+    `!`, ask for nothing."""
+    query, mistakes = _read(text)
+    wrong = [str(error) for error in mistakes if not isinstance(error, _Unfinished)]
+    return query, wrong[0] if wrong else ""
+
+
+def wrong_with(text: str) -> str:
+    """What is wrong with a filter that is finished, one printable line; "" if nothing is."""
+    _, mistakes = _read(text)
+    return str(mistakes[0]) if mistakes else ""
+
+
+def _read(text: str) -> tuple[Query, list[BadFilter]]:
     good: list[str] = []
     words: list[Term] = []
     tests: list[tuple[bool, Test]] = []
-    problems: list[str] = []
+    mistakes: list[BadFilter] = []
     for source, term in terms(text):
         try:
-            make = _column(term.column) if term.column else None
-            makes = [make(value) for value in term.values] if make else []
+            makes = _tests(term)
         except BadFilter as error:
-            problems.append(str(error))
+            mistakes.append(error)
             continue
         good.append(source)
         if makes:
             tests.append((term.negated, _any_of(makes)))
-        elif not term.column:
+        else:
             words.append(term)
-    return Query(" ".join(good), tuple(words), tuple(tests)), problems[0] if problems else ""
+    return Query(" ".join(good), tuple(words), tuple(tests)), mistakes
+
+
+def _tests(term: Term) -> list[Test]:
+    """The tests of a term of a column, none of a plain word."""
+    make = _column(term.column) if term.column else None
+    if make is None and not term.values:
+        raise _Unfinished("! negates what follows it, and nothing does: !type:delete")
+    if make is not None and not term.values:
+        asks = _ASKS[term.column].partition(": ")[2]
+        raise _Unfinished(f"{term.column}: has no value: {asks}")
+    return [make(value) for value in term.values] if make else []
 
 
 def terms(text: str) -> list[tuple[str, Term]]:
@@ -108,7 +135,7 @@ def terms(text: str) -> list[tuple[str, Term]]:
         column = parts["column"] or ""
         pieces = _VALUE.findall(parts["value"]) if column else [parts["value"]]
         values = tuple(value for piece in pieces if (value := piece.replace('"', "")))
-        if values or column:
+        if values or column or parts["not"]:
             found.append((match.group(), Term(column, values, bool(parts["not"]))))
     return found
 
@@ -223,15 +250,17 @@ def _bounded(column: str, value: Callable[[Row, Span], int | None]) -> Callable[
     def make(wanted: str) -> Test:
         found = _BOUND.fullmatch(wanted)
         span = (found["span"] if found else wanted).lstrip("-")
+        asks = _ASKS[column].partition(": ")[2]
         if found is not None and not span:
-            # Still being typed.
-            return lambda _row, _now: True
+            raise _Unfinished(f"{column}:{wanted} has no time: {asks}")
+        if found is not None and not found["sign"]:
+            raise BadFilter(f"{column}:{name(wanted)[:20]} lacks its sign, one of < <= > >= =: {asks}")
         try:
             bound = round(parse_duration(span, column, most=1e9) * SECOND) if found else 0
         except Usage:
             found = None
         if found is None:
-            raise BadFilter(f"{column} '{name(wanted)[:20]}' is none: {_ASKS[column].partition(': ')[2]}")
+            raise BadFilter(f"{column} '{name(wanted)[:20]}' is none: {asks}")
         limit = -bound if found["span"].startswith("-") else bound
         compare = _COMPARE[found["sign"]]
 
@@ -256,7 +285,6 @@ _COMPARE: dict[str, Callable[[int, int], bool]] = {
     ">=": lambda known, limit: known >= limit,
     # What is shown is whole seconds, or minutes: so are they compared.
     "=": lambda known, limit: known // SECOND == limit // SECOND,
-    "": lambda known, limit: known <= limit,
 }
 
 _OPERATIONS = tuple(operation.value for operation in Operation)
@@ -288,8 +316,8 @@ COLUMN_NAMES = tuple(_COLUMNS)
 
 _ASKS = {
     **{column: f"{column}: {', '.join(values)}" for column, values in CHOICES.items()},
-    "ttl": "ttl: <30s, >1m, <0s (ended), 1m30s (at most)",
-    "age": "age: >1h, <30s, 5m (at most)",
+    "ttl": "ttl: <30s, >1m, <=1m30s, <0s (ended)",
+    "age": "age: >1h, <30s, <=5m",
     "owner": "owner: part of host/pid",
     "volume": "volume: part of its id",
     "claim": "claim: part of namespace/claim",

@@ -16,12 +16,10 @@ from dataclasses import dataclass, field
 from backuplock.clock import SECOND, Span
 from backuplock.model import Flaw, LockFile, Snapshot, VolumeView
 from backuplock.rules import LONGHORN, Standing, State, Timing, judge, state
+from locktop.windows import DEAD_REQUEST_NS, Window, asks, window_of
 
 UNCERTAIN_NS = 2 * SECOND
 """Error bar of the store's clock from which countdowns are marked as approximate."""
-
-DEAD_REQUEST_NS = 30 * SECOND
-"""Age from which a request has died: granted or refused it would have been 2 s after it was written."""
 
 VOLUME_ROW = "volume:"
 """What the key of a row begins with that stands for a volume which could not be read; keys of locks begin
@@ -82,7 +80,7 @@ class Board:
     claims: bool
     by_key: Mapping[str, Row] = field(repr=False, compare=False)
     written: Mapping[State, Sequence[int]] = field(repr=False, compare=False)
-    signatures: Mapping[str, _Signature] = field(repr=False, compare=False)
+    judged: Mapping[str, _Judged] = field(repr=False, compare=False)
 
     def counts_at(self, now: Span, timing: Timing = LONGHORN) -> Counter[State]:
         """The number of rows by the state that they are shown in at `now`, as `state_now` tells it."""
@@ -99,22 +97,27 @@ class Board:
         return sorted(found, key=_place)
 
 
-_Signature = tuple[tuple[bool, bool, bool, bool], ...]
+# A volume, for how long its rows are right, and its rows.
+_Judged = tuple[VolumeView, Window, tuple[Row, ...]]
 
 
 def board_of(snapshot: Snapshot, previous: Board | None = None, timing: Timing = LONGHORN) -> Board:
     """Judge a Snapshot. Volumes in which nothing changed, limits of time included, keep their rows."""
     now = snapshot.clock.at(snapshot.began_mono_ns)
+    lo, hi, middle = now.lo, now.hi, now.middle
+    old = previous.judged if previous is not None else {}
     rows: list[Row] = []
-    signatures: dict[str, _Signature] = {}
+    judged: dict[str, _Judged] = {}
     locked = 0
     for view in snapshot.volumes:
         if not view.locks and not view.problem:
             continue
         locked += bool(view.locks)
-        signature = signatures[view.name] = _signature(view, now, timing)
-        kept = _unchanged(view, signature, previous)
-        rows.extend(kept if kept is not None else _rows_of(view, now, timing))
+        kept = old.get(view.name)
+        if kept is None or not kept[1].holds(lo, hi, middle) or kept[0] != view:
+            kept = (view, window_of(view, now, timing), _rows_of(view, now, timing))
+        judged[view.name] = kept
+        rows.extend(kept[2])
     return Board(
         snapshot=snapshot,
         now=now,
@@ -128,7 +131,7 @@ def board_of(snapshot: Snapshot, previous: Board | None = None, timing: Timing =
         claims=any(row.claim for row in rows),
         by_key={row.key: row for row in rows},
         written=_written(rows),
-        signatures=signatures,
+        judged=judged,
     )
 
 
@@ -219,37 +222,10 @@ def _place(row: Row) -> tuple[bool, int, str]:
 
 def is_dead_request(lock: LockFile, now: Span) -> bool:
     """Whether whoever asked has died since: a request is decided 2 s after it was written."""
-    record = lock.record
-    asks = record is not None and not record.acquired and lock.modified_ns is not None
-    return asks and now.middle - (lock.modified_ns or 0) > DEAD_REQUEST_NS
+    return asks(lock) and now.middle - (lock.modified_ns or 0) > DEAD_REQUEST_NS
 
 
-def _signature(view: VolumeView, now: Span, timing: Timing) -> _Signature:
-    """Which of the limits that states depend on each lock of a volume has passed."""
-    ends, late = timing.duration_ns, timing.refresh_ns + timing.slack_ns
-    return tuple(
-        (
-            now.lo - modified > ends,
-            now.hi - modified > ends,
-            now.middle - modified > late,
-            is_dead_request(lock, now),
-        )
-        for lock in view.locks
-        if (modified := lock.modified_ns) is not None
-    )
-
-
-def _unchanged(view: VolumeView, signature: _Signature, previous: Board | None) -> list[Row] | None:
-    if previous is None or previous.signatures.get(view.name) != signature:
-        return None
-    keys = [lock.key for lock in view.locks]
-    if view.problem:
-        keys.append(VOLUME_ROW + view.name)
-    found = [row for key in keys if (row := previous.by_key.get(key)) is not None]
-    return found if len(found) == len(keys) and all(row.volume == view for row in found) else None
-
-
-def _rows_of(view: VolumeView, now: Span, timing: Timing) -> list[Row]:
+def _rows_of(view: VolumeView, now: Span, timing: Timing) -> tuple[Row, ...]:
     standings = judge(view.locks, now, timing)
     alive = sum(standing.expired is not True for standing in standings.values())
     rows = [
@@ -265,4 +241,4 @@ def _rows_of(view: VolumeView, now: Span, timing: Timing) -> list[Row]:
     ]
     if view.problem:
         rows.append(Row(VOLUME_ROW + view.name, view, None, State.BAD))
-    return rows
+    return tuple(rows)

@@ -14,10 +14,11 @@ from backuplock.clock import SECOND
 from backuplock.errors import Malformed
 from backuplock.model import LockRecord
 from backuplock.rules import LONGHORN
+from backuplock.text import elapsed
 from backuplock.wire import decode
 from locktop.deeds import Shelf
 from locktop.describe import Fact
-from locktop.format import Glyphs, Line, Part, age, fit, name, plural, type_label, type_words, utc_instant
+from locktop.format import Glyphs, Line, Part, fit, name, plural, type_label, type_words, utc_instant
 from locktop.widgets.panes import fact_lines
 
 WHEN, STATE, TYPE, WHO = 19, 12, 9, 18
@@ -160,7 +161,7 @@ def about(entry: Entry, wall_ns: int, width: int, *, off: str = "") -> list[Line
         why = entry.copy.why if entry.copy is not None else ""
         facts += [Fact("id", ((entry.id, "text"),)), Fact("why", ((name(why), "bad"),))] if why else []
         return fact_lines(facts, width)
-    ago = age(wall_ns - kept.broken_wall_ns)
+    ago = elapsed(wall_ns - kept.broken_wall_ns)
     facts += [
         Fact("undo", (_undo(entry, wall_ns, off),)),
         Fact("broken", ((f"{ago} ago by {_who(kept)}, {name(kept.tool)}", "text"), (f"  {entry.id}", "dim"))),

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from backuplock.inquiry import Inquiry
 from backuplock.journal import HeldSince
 from backuplock.model import LockFile, LockRecord
-from backuplock.text import printable
+from backuplock.text import elapsed, printable
 from backuplock.tree import Fate, Node, Tree
 from backuplock.watch import Event, EventKind, Track
 from locktop.describe import Fact, describe_alone
 from locktop.describe import View as Seen
-from locktop.format import Glyphs, Line, Part, age, name, number, plural, type_label, utc_instant, utc_near
+from locktop.format import Glyphs, Line, Part, name, number, plural, type_label, utc_instant, utc_near
 from locktop.output.event_lines import symbol
 from locktop.output.paper import Para, labelled
 from locktop.output.volume_text import LABEL_OPERATION, caveats, lock_evidence, tree_paras
@@ -181,7 +181,7 @@ def _written(lock: LockFile, now_ns: int) -> str:
         return ""
     exact = f"{utc_instant(lock.modified_ns)}.{lock.modified_ns % 1_000_000_000:09d} UTC on the store's clock"
     ahead = lock.modified_ns - now_ns
-    return f"{exact}, {age(ahead)} ahead" if ahead > 0 else exact
+    return f"{exact}, {elapsed(ahead)} ahead" if ahead > 0 else exact
 
 
 def _seen(track: Track | None) -> str:

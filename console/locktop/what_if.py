@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from backuplock.clock import SECOND, Span
-from backuplock.model import Flaw, LockFile, Operation, VolumeView
+from backuplock.model import UNREAD, LockFile, Operation, VolumeView
 from backuplock.protocol import Terms
 from backuplock.simulate import HORIZON_NS, Act, Attempt, Client, Forecast, Lane, Scenario, forecast
 from backuplock.text import printable
@@ -137,7 +137,7 @@ def play(view: VolumeView, now: Span, wish: Wish, operation: Operation, terms: T
         doubt = f"the store's clock is known to {error:.0f} s only, and that decides"
         return Played(operation, "unknown", scenario, forecasts[0], doubt)
     result = results.pop()
-    doubt = "a lock could not be read, and may be anything" if result == "unknown" else ""
+    doubt = _unread(forecasts[0], view) if result == "unknown" else ""
     return Played(operation, result, scenario, forecasts[0], doubt)
 
 
@@ -187,6 +187,18 @@ def held_until(played: Played) -> tuple[int, int | None] | None:
     return played.forecast.granted_ns, (min(ends) if ends else None)
 
 
+def _unread(found: Forecast, view: VolumeView) -> str:
+    """Which files nobody could read, for a forecast that cannot be told."""
+    asked = {key.key for attempt in found.attempts for key in attempt.blockers}
+    stems = [
+        printable(lock.stem, limit=60) for lock in view.locks if lock.key in asked and lock.flaw in UNREAD
+    ]
+    if not stems:
+        return "a lock could not be read, and may be any lock"
+    more = f" and {len(stems) - 3} more" if len(stems) > 3 else ""
+    return f"{', '.join(stems[:3])}{more} could not be read, and may be any lock"
+
+
 def _client(wish: Wish, operation: Operation, start_ns: int) -> Client:
     return Client(
         operation,
@@ -203,10 +215,5 @@ def _result(found: Forecast, view: VolumeView) -> Result:
         return "lost" if any(step.act is Act.LOST for step in mine.steps) else "granted"
     flaws = {lock.key: lock.flaw for lock in view.locks}
     last = [attempt for attempt in found.attempts if attempt.client == 0][-1:]
-    known = [
-        one
-        for attempt in last
-        for one in attempt.blockers
-        if flaws.get(one.key) not in (Flaw.UNREADABLE, Flaw.TOO_LARGE, Flaw.IRREGULAR)
-    ]
+    known = [one for attempt in last for one in attempt.blockers if flaws.get(one.key) not in UNREAD]
     return "refused" if known else "unknown"

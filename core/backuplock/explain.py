@@ -20,6 +20,7 @@ MAX_TEXT = 1 << 20
 """Characters of a pasted text that are looked at."""
 
 MAX_COMPLAINTS = 100
+"""Locks that are told of one text."""
 
 
 class ComplaintKind(enum.StrEnum):
@@ -131,18 +132,19 @@ _NARROWER: tuple[tuple[re.Pattern[str], Operation], ...] = (
 
 
 def find_complaints(text: str) -> tuple[Complaint, ...]:
-    """What a pasted message, log line or whole log says about locks, each lock once, in order.
+    """What a pasted message, log line or whole log says about locks, each lock once, in order. Of a text
+    that is too long the end counts, and of too many locks those that are named last.
 
     Text without anything of the kind gives an empty tuple; nothing is guessed from a volume's name alone
     unless it stands in a backup's URL.
     """
-    text = _plain(text[:MAX_TEXT])
+    text = _plain(text[-MAX_TEXT:])
     found: dict[tuple[str, str], Complaint] = {}
     for complaint in (one for record in _records(text) for one in _in_record(record)):
         key = (complaint.volume, complaint.lock)
         found[key] = _merge(found[key], complaint) if key in found else complaint
-        if len(found) >= MAX_COMPLAINTS:
-            break
+        if len(found) > MAX_COMPLAINTS:
+            del found[next(iter(found))]
     return tuple(found.values())
 
 

@@ -193,7 +193,8 @@ def lives(
     snapshot: Snapshot, locks: Iterable[LockFile], tracks: Mapping[str, Track], timing: Timing = LONGHORN
 ) -> dict[str, Liveness]:
     """A verdict on each of some locks of a Snapshot, by key, from it and from what was seen before."""
-    now = snapshot.clock.at(snapshot.ended_mono_ns)
+    # The instant that its tree is judged at; what was read later only lives longer.
+    now = snapshot.clock.at(snapshot.began_mono_ns)
     return {
         lock.key: liveness(
             lock,

@@ -7,7 +7,7 @@ from backuplock.clock import SECOND, seconds
 from backuplock.errors import AcquireFailed, Contended, LockError
 from backuplock.model import LockType, Owner
 from backuplock.protocol import Blocker, Outcome, Result, Terms
-from backuplock.text import printable
+from backuplock.text import elapsed, printable
 
 _NAMED = 3
 """Blockers that are named; the others are counted."""
@@ -90,8 +90,8 @@ def _age(age: int | None) -> str:
         return ""
     # Ages are lower bounds: a little less than nothing is a lock that was written just now.
     if age < -10 * SECOND:
-        return f", dated {-seconds(age):,.0f} s in the future"
-    return f", refreshed {max(0.0, seconds(age)):.0f} s ago"
+        return f", dated {elapsed(-age)} in the future"
+    return f", refreshed {elapsed(max(0, age))} ago"
 
 
 def _holder(owner: Owner | None) -> str:

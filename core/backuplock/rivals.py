@@ -69,6 +69,8 @@ def named_each(locks: int) -> int:
 
 def rivalries(entrants: Sequence[Entrant]) -> dict[str, Rivalry]:
     """The rivalry of each lock, by key; of types that differ, for equal ones never exclude each other."""
+    if len(entrants) < 2:
+        return {one.key: NOBODY for one in entrants}
     flawed = [one for one in entrants if one.rank is None]
     ranked = [one for one in entrants if one.rank is not None]
     most = named_each(len(entrants))

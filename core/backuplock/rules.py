@@ -11,11 +11,11 @@ Source: Longhorn backupstore `lock.go` (1.1.0 to 1.12.1); cases in `tests/vector
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from backuplock.clock import SECOND, Span
-from backuplock.model import Flaw, LockFile, LockType, Operation
+from backuplock.model import UNREAD, Flaw, LockFile, LockType, Operation
 from backuplock.rivals import NOBODY, Entrant, Rivalry, rivalries
 
 
@@ -132,6 +132,14 @@ def conflicts(one: int, other: int) -> bool:
     return one != other
 
 
+_NONE: frozenset[Operation] = frozenset()
+_ALL = frozenset(Operation)
+# Made once: a fleet has tens of thousands of locks. Any other type stops everything.
+_STOPPED = {
+    int(type_): frozenset(one for one in Operation if conflicts(one.lock_type, type_)) for type_ in LockType
+}
+
+
 def can_acquire(
     mine: Contender, others: Iterable[Contender], local_now_ns: int, timing: Timing = LONGHORN
 ) -> bool:
@@ -195,8 +203,29 @@ def judge_as_longhorn(
 
 
 def verdict(locks: Sequence[LockFile], operation: Operation, now: Span, timing: Timing = LONGHORN) -> Verdict:
-    """What our own client would meet if it asked for `operation` at the store time `now`."""
-    return _verdict(locks, judge(locks, now, timing), operation)
+    """What becomes of `operation` at the store time `now`, as far as can be told.
+
+    Our own client is granted the lock only where `granted` is true: it fails closed. Where all that is in
+    the way is a file that we could not read, or one of which the store's clock does not tell whether it has
+    expired, `granted` is None.
+    """
+    return verdict_among(locks, judge(locks, now, timing), operation)
+
+
+def verdict_among(
+    locks: Sequence[LockFile], standings: Mapping[str, Standing], operation: Operation
+) -> Verdict:
+    """What `verdict` says of locks that were judged already, by `judge` and in full."""
+    blockers = [lock for lock in locks if operation in standings[lock.key].stops]
+    if not blockers:
+        return Verdict(operation, True)
+    # Only a lock that surely counts is a reason to say no; doubt alone is "unknown".
+    doubtful = tuple(
+        lock.key for lock in blockers if lock.flaw in UNREAD or standings[lock.key].expired is not False
+    )
+    granted = None if len(doubtful) == len(blockers) else False
+    keys = tuple(lock.key for lock in blockers)
+    return Verdict(operation, granted, keys, _last([standings[key].ends_ns for key in keys]), doubtful)
 
 
 def verdict_of_longhorn(
@@ -266,12 +295,8 @@ def _judge(
             key=lock.key,
             place=places.get(lock.key),
             expired=dead[lock.key],
-            stops=stopped_by(seen[lock.key]) if lock.key in rivals else frozenset(),
-            may_stop=(
-                frozenset(Operation)
-                if lock.key in skipped and _may_count(lock, dead[lock.key])
-                else frozenset()
-            ),
+            stops=stopped_by(seen[lock.key]) if lock.key in rivals else _NONE,
+            may_stop=_ALL if lock.key in skipped and _may_count(lock, dead[lock.key]) else _NONE,
             rivals=rivals.get(lock.key, NOBODY),
             ends_ns=_ends(lock, timing),
         )
@@ -285,26 +310,13 @@ def _entrant(key: str, seen: Contender | None, *, sure: bool) -> Entrant:
 
 def stopped_by(seen: Contender | None) -> frozenset[Operation]:
     """The operations that a lock keeps from starting while it counts; all of them if it is unreadable."""
-    if seen is None:
-        return frozenset(Operation)
-    return frozenset(operation for operation in Operation if conflicts(operation.lock_type, seen.type))
+    return _ALL if seen is None else _STOPPED.get(seen.type, _ALL)
 
 
 def _ends(lock: LockFile, timing: Timing) -> int | None:
     if lock.flaw is Flaw.UNREADABLE or lock.modified_ns is None:
         return None
     return lock.modified_ns + timing.duration_ns
-
-
-def _verdict(locks: Sequence[LockFile], standings: dict[str, Standing], operation: Operation) -> Verdict:
-    blockers = [standings[lock.key] for lock in locks if operation in standings[lock.key].stops]
-    if not blockers:
-        return Verdict(operation, True)
-    # Only a lock that surely counts is a reason to say no; doubt alone is "unknown".
-    doubtful = tuple(standing.key for standing in blockers if standing.expired is not False)
-    granted = None if len(doubtful) == len(blockers) else False
-    keys = tuple(standing.key for standing in blockers)
-    return Verdict(operation, granted, keys, _last([one.ends_ns for one in blockers]), doubtful)
 
 
 def _last(ends: Sequence[int | None]) -> int | None:

@@ -14,14 +14,23 @@ import unicodedata
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
+_SECOND = 1_000_000_000
+
+
 def elapsed(ns: int) -> str:
-    """A length of time in sentences: `14 s`, from ten minutes on `12m30s`, `3h05m`, `3d00h`."""
-    whole = abs(round(ns / 1_000_000_000))
+    """A length of time, its fraction of a second cut off: `8s`, `3m12s`, `2h41m`, `3d02h`; `-5s` for one of
+    less than nothing."""
+    sign, whole = ("-", -ns // _SECOND) if ns <= -_SECOND else ("", max(0, ns) // _SECOND)
     minutes, s = divmod(whole, 60)
     hours, m = divmod(minutes, 60)
     days, h = divmod(hours, 24)
-    words = f"{days:,}d{h:02d}h" if days else f"{hours}h{m:02d}m" if hours else f"{minutes}m{s:02d}s"
-    return ("-" if ns < 0 and whole else "") + (f"{whole} s" if whole < 600 else words)
+    if days >= 1000:
+        return f"{sign}{days:,}d"
+    if days:
+        return f"{sign}{days}d{h:02d}h"
+    if hours:
+        return f"{sign}{hours}h{m:02d}m"
+    return f"{sign}{minutes}m{s:02d}s" if minutes else f"{sign}{s}s"
 
 
 def printable(raw: str | bytes, *, limit: int = 1000) -> str:

@@ -22,7 +22,7 @@ from backuplock.rules import (
     judge,
     judge_as_longhorn,
     state,
-    verdict,
+    verdict_among,
     verdict_of_longhorn,
 )
 
@@ -174,9 +174,7 @@ def tree_of(view: VolumeView, now: Span, *, local_now_ns: int, timing: Timing = 
         _nodes={node.lock.key: node for node in nodes},
         _into=_grouped(edges, lambda edge: edge.blocked),
         _out_of=_grouped(edges, lambda edge: edge.blocker),
-        verdicts=tuple(
-            _unless_unread(view, verdict(view.locks, operation, now, timing)) for operation in Operation
-        ),
+        verdicts=verdicts_of(view, ours),
         longhorns=tuple(
             _unless_unread(
                 view,
@@ -187,6 +185,12 @@ def tree_of(view: VolumeView, now: Span, *, local_now_ns: int, timing: Timing = 
             for operation in Operation
         ),
     )
+
+
+def verdicts_of(view: VolumeView, ours: Mapping[str, Standing]) -> tuple[Verdict, ...]:
+    """Our verdicts on each operation, in the order of `Operation`; `ours` are all its locks as `judge` sees
+    them."""
+    return tuple(_unless_unread(view, verdict_among(view.locks, ours, operation)) for operation in Operation)
 
 
 def rule_between(first: Contender | None, second: Contender | None) -> Rule:

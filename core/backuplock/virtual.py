@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import heapq
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from backuplock import layout
 from backuplock.clock import SECOND, LeaseClock, ManualClock
 from backuplock.driver import Hands
-from backuplock.errors import Unreachable
+from backuplock.errors import Irregular, TooLarge, Unreachable
 from backuplock.model import Flaw, LockFile, Owner
 from backuplock.protocol import (
     Action,
@@ -40,13 +40,18 @@ _REQUEST_NS = SECOND // 50
 class _Virtual(MemoryStore):
     """The copy of the volume: what could not be read in earnest cannot be read here either."""
 
-    def __init__(self, clock: ManualClock, unreadable: frozenset[str], grain_ns: int) -> None:
+    def __init__(self, clock: ManualClock, flaws: Mapping[str, Flaw], grain_ns: int) -> None:
         super().__init__(clock, url="simulation:", grain_ns=grain_ns)
-        self._unreadable = unreadable
+        self._flaws = flaws
 
     def read(self, key: str, *, cap: int = BODY_CAP) -> Blob | None:
-        if key in self._unreadable:
+        flaw = self._flaws.get(key)
+        if flaw is Flaw.UNREADABLE:
             raise Unreachable(f"{key} could not be read when the snapshot was taken")
+        if flaw is Flaw.IRREGULAR:
+            raise Irregular(f"{key} is not a plain file and is not followed")
+        if flaw is Flaw.TOO_LARGE:
+            raise TooLarge(f"{key} is larger than what is read of a lock")
         return super().read(key, cap=cap)
 
 
@@ -63,7 +68,7 @@ class World:
         self.now_ns = now_ns
         self.store = _Virtual(
             self.clock,
-            frozenset(lock.key for lock in locks if lock.flaw in (Flaw.UNREADABLE, Flaw.IRREGULAR)),
+            {lock.key: lock.flaw for lock in locks if lock.flaw is not None},
             max(1, terms.grain),
         )
         self.steps: dict[str, list[Step]] = {}

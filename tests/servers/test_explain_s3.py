@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,9 +85,9 @@ def recorded(
     asked: list[str] = []
     opened = stores.open_store
 
-    def open_it(target: Target, *, writable: bool = False) -> Store:
+    def open_it(target: Target, *, writable: bool = False, environ: Mapping[str, str] | None = None) -> Store:
         # As if it might write: that nothing is written must not hang on the store's refusing it.
-        return Recording(opened(target, writable=True), asked)
+        return Recording(opened(target, writable=True, environ=environ), asked)
 
     monkeypatch.setattr(stores, "open_store", open_it)
     root = bucket / prefix

@@ -56,8 +56,8 @@ def test_who_waits_stands_first_then_what_is_locked_by_its_end() -> None:
     found = blocks_of(board(a_queue()))
     order = in_order(found, "waiting")
     assert order[0].view.name == "pvc-c-awaited"
-    assert [node.lock.stem for node in order[0].waiting] == ["lock-c2", "lock-c3"]
-    assert [node.lock.stem for node in order[0].blockers] == ["lock-c1"]
+    assert [row.name for row in order[0].waiting] == ["lock-c2", "lock-c3"]
+    assert [row.name for row in order[0].blockers] == ["lock-c1"]
     assert {operation.value for operation in order[0].operations} == {"backup", "restore"}
     assert found.awaited == 1
     names = {block.view.name for block in order}

@@ -120,7 +120,7 @@ async def test_what_the_session_itself_has_seen() -> None:
         app.get_screen_stack("locks")[0].post_message(ColumnsChosen(frozenset()))
         await until(pilot, lambda: "REFRESHES" in text(app))
         row = next(line for line in text(app).splitlines() if "pvc-one" in line)
-        assert row.split()[-4:] == ["NEW", "03:04:05", "0", "delete"]
+        assert row.split()[-4:] == ["UNSEEN", "03:04:05", "0", "delete"]
         for _ in range(2):
             scene.advance(50)
             blob = scene.store.read(key)

@@ -296,7 +296,7 @@ async def test_many_complaints_are_a_list_that_scrolls() -> None:
         await pilot.press(*["j"] * 20)
         await pilot.pause()
         assert picker.place == 20
-        assert any(line.startswith("▌") and "pvc-20" in line for line in lines(app))
+        assert any(line.startswith("▌") and "pvc-220" in line for line in lines(app))
 
 
 async def test_a_new_user_finds_the_culprit_in_the_demo(tmp_path: Path) -> None:

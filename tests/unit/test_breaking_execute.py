@@ -125,12 +125,12 @@ def test_an_order_that_calls_a_live_lock_dead_is_not_believed(scene: Scene) -> N
 def test_what_changed_since_it_was_seen_is_left_alone(scene: Scene, change: str) -> None:
     lock = scene.lock()
     order = scene.plan(lock).order
-    because, told, left = Because.CHANGED, "refreshed 0 s ago", lock.content
+    because, told, left = Because.CHANGED, "refreshed 0s ago", lock.content
     if change == "refreshed":
         scene.refresh(lock)
     elif change == "written anew":
         scene.store.put(lock.key, other_body())
-        told, left = "written anew 0 s ago", other_body()
+        told, left = "written anew 0s ago", other_body()
     elif change == "older":
         scene.put(lock.key, lock.content, 900.0)
         told = "its time went back by 400 s"

@@ -78,7 +78,7 @@ def test_a_holder_that_lives_elsewhere_is_not_dead(scene: Scene) -> None:
     dead, other = owned(scene, "lock-dead", 500), owned(scene, "lock-live", 5)
     plan = scene.plan(dead)
     assert not plan.dead
-    assert plan.elsewhere == ("node-1, process 7, refreshed lock-live 5 s ago",)
+    assert plan.elsewhere == ("node-1, process 7, refreshed lock-live 5s ago",)
     assert plan.consequences[0].startswith("its holder seems alive")
     assert plan.to_type == "lock-dead"
     assert plan.guarantees[0].holds is True, "its body changes with each renewal"
@@ -113,7 +113,7 @@ def test_backups_that_are_written_with_no_live_lock_are_a_sign_of_life(scene: Sc
     plan = plan_of(scene, lock)
     assert not plan.dead
     assert plan.elsewhere == (
-        "backups of the volume were written 0 s ago, and no live lock of a backup accounts for that",
+        "backups of the volume were written 0s ago, and no live lock of a backup accounts for that",
     )
     assert plan.consequences[0].startswith("somebody seems to be at work in the volume: backups of")
     check = named(checks(scene, plan), "no sign of life elsewhere")
@@ -131,7 +131,7 @@ def test_blocks_that_are_written_with_no_live_lock_are_one_too(scene: Scene) -> 
     scene.put(f"{FOLDER}/blocks/0f/12/new.blk", b"", 3)
     plan = plan_of(scene, lock)
     assert not plan.dead
-    assert plan.elsewhere[0].startswith("blocks of the volume were written 3 s ago, and no live lock")
+    assert plan.elsewhere[0].startswith("blocks of the volume were written 3s ago, and no live lock")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_only_the_live_lock_of_a_backup_accounts_for_what_is_written(
     check = named(checks(scene, plan), "no sign of life elsewhere")
     assert check.ok is explains
     if explains:
-        said = "backups of the volume were written 4 s ago, most likely by the live holder of lock-other"
+        said = "backups of the volume were written 4s ago, most likely by the live holder of lock-other"
         assert (check.words, plan.elsewhere) == (said, ())
         assert said in plan.order.evidence
         # The live one itself is not thereby a sign for its own life: it has that of its own.
@@ -265,7 +265,7 @@ def test_each_is_asked_anew(scene: Scene) -> None:
     assert named(checks(scene, plan), "unchanged").ok
     scene.refresh(lock)
     changed = named(checks(scene, plan), "unchanged")
-    assert (changed.ok, changed.words) == (False, "it was refreshed 0 s ago")
+    assert (changed.ok, changed.words) == (False, "it was refreshed 0s ago")
     scene.store.delete(lock.key)
     assert named(checks(scene, plan), "unchanged").words == "the lock is gone already"
 

@@ -164,6 +164,7 @@ class Between(TroubledStore):
 
     def __init__(self, scene: Scene, act: Callable[[], object]) -> None:
         super().__init__(scene.store)
+        self.add("put", times=1)  # who undoes it
         self.add("put", before=lambda: (act(), None)[1], times=1)
 
 

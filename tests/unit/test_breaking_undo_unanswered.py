@@ -43,6 +43,7 @@ def test_a_write_whose_answer_is_lost_counts(scene: Scene) -> None:
     lock = scene.lock()
     broken = scene.break_(lock)
     deaf = TroubledStore(scene.store)
+    deaf.add("put", times=1)  # who undoes it
     deaf.add("put", after=Unreachable("no answer"), times=1)
     assert undo(scene.writer(deaf), broken.id).protects_s == 150
     assert scene.names() == [f"{lock.name}.lck"]
@@ -62,6 +63,7 @@ def _unanswered(scene: Scene, broken: Broken, *, done: bool) -> None:
             deaf.add("read", before=Unreachable("nor to the look"))
         raise Unreachable("no answer")
 
+    deaf.add("put", times=1)  # who undoes it
     deaf.add("put", before=None if done else silence, after=silence if done else None, times=1)
     with pytest.raises(Failed, match="could not be seen" if done else "may still do so") as failed:
         undo(scene.writer(deaf), broken.id)
@@ -121,7 +123,7 @@ def test_a_mark_that_fails_is_made_up_for(scene: Scene) -> None:
     lock = scene.lock()
     broken = scene.break_(lock)
     troubled = TroubledStore(scene.store)
-    troubled.add("put", times=1)
+    troubled.add("put", times=2)  # who undoes it, the lock
     troubled.add("put", before=Denied("no"))
     with pytest.raises(Failed, match="the quarantine does not say so"):
         undo(scene.writer(troubled), broken.id)
@@ -160,6 +162,7 @@ def test_what_stands_and_cannot_be_judged_is_not_called_untouched(memory: Scene)
         troubled.add("list", before=Unreachable("gone"))
         raise Unreachable("no answer")
 
+    troubled.add("put", times=1)  # who undoes it
     troubled.add("put", after=silence, times=1)
     with pytest.raises(Failed, match="is there, and whether beside a rival could not be seen") as failed:
         undo(memory.writer(troubled), broken.id)

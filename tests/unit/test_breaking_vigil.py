@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backuplock.breaking import Fate, Vigil, Who, follow, record_fate, told_apart, undo, vigil_of
+from backuplock.breaking import Failed, Fate, Vigil, Who, follow, record_fate, told_apart, undo, vigil_of
 from backuplock.breaking.quarantine import FOLDER
 from backuplock.clock import SECOND, ManualClock, SystemClock
 from backuplock.errors import Unreachable
@@ -88,6 +88,30 @@ def test_who_undoes_the_break_elsewhere_is_no_holder_that_came_back(story: Story
     vigil = told_apart(story.store, back)
     assert (vigil.fate, vigil.decided, vigil.help) == (Fate.PUT_BACK, True, "")
     assert vigil.words.endswith(" was put back by alice\\x1b[2J@bastion-2")
+
+
+@pytest.mark.parametrize(("later_s", "fate"), [(0, Fate.PUT_BACK), (29, Fate.PUT_BACK), (32, Fate.CAME_BACK)])
+def test_an_undo_that_is_not_marked_yet_is_known_by_its_announcement(
+    story: Story, later_s: int, fate: Fate
+) -> None:
+    story.watch(1)
+    troubled = TroubledStore(story.store)
+    troubled.add("put", times=2)
+    troubled.add("put", before=Unreachable("gone"))
+    with pytest.raises(Failed, match="the quarantine does not say so"):
+        undo(replace(story.scene.writer(), store=troubled, who=Who("alice", "bastion-2")), story.broken.id)
+    assert told_apart(story.store, story.watch(1)).words.endswith(" was put back by alice@bastion-2")
+    story.clock.advance(later_s * SECOND - SECOND)
+    story.scene.refresh(story.lock)
+    back = replace(story.vigil, fate=Fate.CAME_BACK)
+    assert told_apart(story.store, back).fate is fate
+
+
+def test_an_undo_that_is_over_leaves_no_announcement(story: Story) -> None:
+    undo(story.scene.writer(), story.broken.id)
+    names = [entry.name for entry in story.store.list(FOLDER).entries]
+    assert f"{story.broken.id}.undone" in names
+    assert not [name for name in names if name.endswith(".undoing")]
 
 
 def test_without_a_mark_that_can_be_read_it_came_back(story: Story) -> None:

@@ -122,7 +122,7 @@ def test_a_lock_refreshed_while_the_person_thinks_is_not_broken(form: list[str],
             told = json.loads(terminal.expect(r"(?s)\{.*\n\}\r?\n")[0])
             assert (told["outcome"], told["error"]["because"]) == ("refused", "changed")
             assert told["error"]["exit_code"] == ExitCode.NEGATIVE
-        terminal.expect(r"is not broken, it was refreshed \d+ s ago")
+        terminal.expect(r"is not broken, it was refreshed \d+s ago")
         assert terminal.end()[0] == ExitCode.NEGATIVE
     assert (root / DEAD.key).read_bytes() == DEAD.content
     assert not list((root / QUARANTINE).glob("*"))

@@ -256,3 +256,42 @@ def test_the_process_that_a_lock_names_is_looked_for_on_its_own_host(
     assert found["lock-gone.lck"][0] == "likely"
     assert f"no process {dead} runs on this host" in found["lock-gone.lck"][1]
     assert f"no process {dead} runs on this host" in run(capsys, command, "-t", str(root), what).out
+
+
+def test_of_many_complaints_what_is_blocked_comes_first_and_alike_ones_together(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = "pvc-free"
+    write(root, Volume(other).cfg_key, Volume(other).cfg)
+    put(root, Lock(VOLUME, "lock-held", 1))
+    refusals = [later(VOLUME, "delete").replace("lock-", f"lock-{number}") for number in range(12)]
+    log = "\n".join([*refusals, later(other, "delete")])
+    done = run(capsys, "explain", "-t", str(root), log)
+    assert done.code == ExitCode.NEGATIVE
+    lines = done.out.splitlines()
+    assert lines[0] == "13 complaints about 2 volumes: 1 BLOCKED, 1 FREE"
+    assert lines[2].split()[:3] == ["BLOCKED", "delete", VOLUME]
+    assert lines[2].endswith("by bkup/rst lock-held  (12 times)")
+    assert lines[3].split() == ["FREE", "delete", other]
+    assert done.out.count("The message\n") == 2
+    assert done.out.index("BLOCKED: delete") < done.out.index("FREE: delete")
+    assert "12 times; this is the last" in done.out
+
+
+def test_of_a_long_log_the_end_counts(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(root, Lock(VOLUME, "lock-held", 1))
+    log = "\n".join([later("pvc-long-ago", "delete"), "nothing of note\n" * 200_000, later(VOLUME, "delete")])
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(log.encode())))
+    done = run(capsys, "explain", "-t", str(root), "--json", "-")
+    assert [one["complaint"]["volume"] for one in done.json["reports"]] == [VOLUME]
+
+
+def test_of_too_many_locks_the_last_ones_count(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = "\n".join(later(f"pvc-{number}", "delete") for number in range(300))
+    done = run(capsys, "explain", "-t", str(root), log)
+    assert done.out.startswith("The last 100 complaints about 100 volumes: 100 NO PICTURE\n")
+    assert "pvc-299" in done.out
+    assert "pvc-199\n" not in done.out
+    assert done.out.count("The message\n") == 10

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from backuplock.clock import SECOND
 from backuplock.model import LockFile, LockRecord, Owner
+from backuplock.text import elapsed
 from locktop import format as fmt
 
 MS = 1_000_000
@@ -34,28 +35,10 @@ def test_countdowns(s: float, shown: str) -> None:
     assert fmt.countdown(round(s * SECOND)) == shown
 
 
-@pytest.mark.parametrize(
-    ("s", "shown"),
-    [
-        (0, "0s"),
-        (0.9, "0s"),
-        (59, "59s"),
-        (192, "3m12s"),
-        (9660, "2h41m"),
-        (266_400, "3d02h"),
-        (-0.5, "0s"),
-        (-5, "-5s"),
-        (-3600, "-1h00m"),
-    ],
-)
-def test_ages(s: float, shown: str) -> None:
-    assert fmt.age(round(s * SECOND)) == shown
-
-
 @given(st.integers(-(2**62), 2**62))
 def test_no_duration_is_too_odd_to_show(ns: int) -> None:
     assert cell_len(fmt.countdown(ns)) <= 9
-    assert cell_len(fmt.age(ns)) <= 9
+    assert cell_len(elapsed(ns)) <= 9
     assert fmt.signed_seconds(ns)[0] in "+-"
 
 

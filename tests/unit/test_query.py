@@ -48,9 +48,6 @@ from tui.scene import night
         ("volume:pvc-7204", 2),
         ('"shop/orders-redis"', 4),
         ('claim:"orders-redis",gitea', 8),
-        ("state:", 31),
-        ("ttl:<", 31),
-        ("!", 31),
     ],
 )
 def test_what_fits(text: str, count: int) -> None:
@@ -67,7 +64,9 @@ def test_what_fits(text: str, count: int) -> None:
         ("state:stale zzz:1 shop", "no column 'zzz': type, state,", "state:stale shop"),
         ("state:dead", "state 'dead' is none: held, waiting,", ""),
         ("state:stale ttl:soon", "ttl 'soon' is none: <30s, >1m,", "state:stale"),
-        ("ttl:5x", "ttl '5x' is none", ""),
+        ("ttl:<5x", "ttl '<5x' is none", ""),
+        ("ttl:30s shop", "ttl:30s lacks its sign, one of < <= > >= =: <30s,", "shop"),
+        ("!age:5m", "age:5m lacks its sign", ""),
         ("type:x", "type 'x' is none: backup,", ""),
         ("\x1b[2Jx:y", "no column '", ""),
     ],
@@ -77,8 +76,28 @@ def test_what_cannot_be_meant_is_said_and_the_rest_holds(text: str, problem: str
     assert found.startswith(problem)
     assert found.isprintable()
     assert query.text == good
-    with pytest.raises(BadFilter, match=r"is none|no column"):
+    with pytest.raises(BadFilter, match=r"is none|no column|its sign"):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "good"),
+    [
+        ("state:", "state: has no value: held, waiting,", ""),
+        ("shop type:", "type: has no value: backup,", "shop"),
+        ("!owner:", "owner: has no value: part of", ""),
+        ("ttl:", "ttl: has no value: <30s,", ""),
+        ("ttl:< shop", "ttl:< has no time: <30s,", "shop"),
+        ("!", "! negates what follows it", ""),
+        ('state:""', "state: has no value", ""),
+    ],
+)
+def test_what_is_unfinished_asks_for_nothing_yet_but_is_no_filter(text: str, problem: str, good: str) -> None:
+    query, wrong = understand(text)
+    assert (query.text, wrong) == (good, "")
+    with pytest.raises(BadFilter) as caught:
+        parse(text)
+    assert str(caught.value).startswith(problem)
 
 
 def test_tab_completes_what_can_be_only_one_thing() -> None:
@@ -120,7 +139,12 @@ def test_ls_with_a_filter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "pvc-0" in told.out
     assert "pvc-2" not in told.out
     assert "2 of these fit !type:delete" in told.err
-    for wrong in (["--filter", "tpye:x"], ["--all", "--filter", "type:delete"]):
+    for wrong in (
+        ["--filter", "tpye:x"],
+        ["--filter", "state:"],
+        ["--filter", "ttl:<"],
+        ["--all", "--filter", "type:delete"],
+    ):
         assert main(["ls", *wrong, str(tmp_path)]) == 2
         told = capsys.readouterr()
         assert not told.out

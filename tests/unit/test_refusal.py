@@ -55,8 +55,8 @@ def test_who_holds_a_lock_of_ours_is_named() -> None:
 
 def test_what_names_nobody_is_not_given_a_holder() -> None:
     nobody = Blocker("k/lock-1.lck", "lock-1", 2, True, 20_000_000_000, None)
-    assert describe_blocker(nobody) == "lock-1 (deletion, held, refreshed 20 s ago)"
+    assert describe_blocker(nobody) == "lock-1 (deletion, held, refreshed 20s ago)"
     ahead = Blocker("k/lock-1.lck", "lock-1", 2, True, -7_200_000_000_000, None)
-    assert describe_blocker(ahead) == "lock-1 (deletion, held, dated 7,200 s in the future)"
+    assert describe_blocker(ahead) == "lock-1 (deletion, held, dated 2h00m in the future)"
     noted = Blocker("k/lock-1.lck", "lock-1", 2, True, None, None, Owner(note="by hand"))
     assert describe_blocker(noted) == "lock-1 (deletion, held, note: by hand)"

@@ -106,7 +106,7 @@ def test_a_refusal_names_the_blocker_and_leaves_nothing(
         "lock-feedfacefeedface",
         "deletion",
         "held",
-        " s ago",
+        "s ago",
         "free when it is released; if its holder dies now, in 1",
     ):
         assert part in err, part

@@ -13,8 +13,9 @@ from backuplock.text import elapsed, ellipsize_middle, printable
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(0, "0 s"), (599, "599 s"), (600, "10m00s"), (3599, "59m59s"), (3600, "1h00m"), (259_338, "3d00h"),
-     (86_400_000, "1,000d00h"), (-5, "-5 s"), (-7200, "-2h00m"), (-0.2, "0 s")],
+    [(0, "0s"), (59.9, "59s"), (60, "1m00s"), (192, "3m12s"), (599, "9m59s"), (3599, "59m59s"),
+     (3600, "1h00m"), (259_338, "3d00h"), (86_400_000, "1,000d"), (-5, "-5s"), (-7200, "-2h00m"),
+     (-0.2, "0s")],
 )  # fmt: skip
 def test_elapsed(seconds: float, shown: str) -> None:
     assert elapsed(round(seconds * 1_000_000_000)) == shown

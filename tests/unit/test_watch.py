@@ -193,10 +193,10 @@ def test_who_just_arrived_lives_once_a_refresh_was_seen(scene: Scene) -> None:
     scene.look()
     new = verdict(scene, key)
     assert (new.life, new.doubt, new.shows_life) == (Life.UNKNOWN, Doubt.ARRIVED, True)
-    assert "writes again within 60 s" in new.reasons[0]
+    assert "writes again within 1m00s" in new.reasons[0]
     scene.look(40)
     assert verdict(scene, key).doubt is Doubt.ARRIVED
-    assert "within 20 s" in verdict(scene, key).reasons[0]
+    assert "within 20s" in verdict(scene, key).reasons[0]
     scene.clock.advance(20 * SECOND)
     scene.write()
     scene.look(1)

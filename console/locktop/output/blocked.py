@@ -184,7 +184,7 @@ def paras(
         result += [*volume_paras(one, glyphs), blank()]
     sure = sum(one.sure for one in found)
     text = f"{plural(sure, 'volume')} with something blocked"
-    doubt = f", {number(len(found) - sure)} of which it cannot be told" if sure < len(found) else ""
+    doubt = f", {number(len(found) - sure)} where it cannot be told" if sure < len(found) else ""
     return [*result, Para([(text + doubt, "strong"), (f", of {among}" if among else "", "text")])]
 
 
@@ -217,7 +217,8 @@ def _line(one: Blockage, verdicts: list[Verdict]) -> Line:
         end = until_words(first.until_ns, one.tree.now)
         # A release may come at any time; only the end of a lease can be reckoned.
         died = f" until released; at {end} {if_dead(len(first.blockers))}"
-        words = died if held else f" until {end} at the latest"
+        until = f" until {end} at the latest"
+        words = died if held else until if first.granted is False else f" before {end}"
         parts.append((words, "text"))
     waiting = {node.lock.key for verdict in verdicts for node in one.waiting(verdict.operation)}
     if waiting:

@@ -7,7 +7,7 @@ from backuplock.explain import Complaint, ComplaintKind, Wording
 from backuplock.inquiry import Inquiry
 from locktop.advice import Act
 from locktop.describe import View, describe_alone, longhorn_differs
-from locktop.format import Glyphs, Part, name, plural
+from locktop.format import Glyphs, Part, name, number, plural
 from locktop.output.paper import Para, blank, labelled, title
 from locktop.output.volume_text import heading, lock_evidence
 from locktop.output.words import glyph, lock_words, state_words
@@ -37,9 +37,13 @@ _SHOWN = 20
 """Blockers that are told in full."""
 
 
-def report_paras(found: Report, glyphs: Glyphs) -> list[Para]:
-    """Everything about one complaint."""
-    paras = [title("The message"), *message_paras(found), blank()]
+def report_paras(found: Report, glyphs: Glyphs, *, times: int = 1) -> list[Para]:
+    """Everything about one complaint; `times`: how often the text has it, each time with another file."""
+    paras = [title("The message"), *message_paras(found)]
+    if times > 1:
+        words = f"{number(times)} times; this is the last. Each attempt has a file of its own"
+        paras.append(labelled("how often", [(words, "text")]))
+    paras.append(blank())
     if found.inquiry is None:
         return [*paras, *no_picture_paras(found), *habit_paras(found)]
     paras += [*heading(found.inquiry, glyphs), blank(), *answer_paras(found)]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from backuplock.clock import SECOND, Span
-from backuplock.model import VolumeView
+from backuplock.model import Flaw, VolumeView
 from backuplock.simulate import Act, Lane
 from backuplock.tree import tree_of
 from locktop.durations import show_duration
@@ -95,7 +95,12 @@ def because(one: Played, view: VolumeView, numbers: Mapping[str, int | str]) -> 
     if not decided.granted:
         found = [_blocked_by(blocker.key, blocker.acquired, numbers) for blocker in decided.blockers[:_NAMED]]
         more = f" and {number(len(decided.blockers) - _NAMED)} more" if len(decided.blockers) > _NAMED else ""
-        return [("; ".join(found) + more if found else name(decided.detail), "text")]
+        why: Line = [("; ".join(found) + more if found else name(decided.detail), "text")]
+        flaws = {lock.key: lock.flaw for lock in view.locks}
+        if found and all(flaws.get(one.key) is Flaw.UNDECODABLE for one in decided.blockers):
+            them = "it" if len(decided.blockers) == 1 else "them"
+            why.append((f"; Longhorn itself ignores {them}, and would be granted", "late"))
+        return why
     if one.result == "lost":
         return [
             ("nothing is in the way when it asks, but a lock of another type appears while it works", "text")
@@ -117,7 +122,7 @@ def _who(called: int | str) -> str:
 
 def _blocked_by(key: str, acquired: bool | None, numbers: Mapping[str, int | str]) -> str:
     who = _who(numbers[key]) if key in numbers else "another simulated client"
-    how = "cannot be read" if acquired is None else "holds" if acquired else "asked earlier"
+    how = "has no record that can be read" if acquired is None else "holds" if acquired else "asked earlier"
     return f"{who} {how}" + ("" if acquired is None else " and is of another type")
 
 

@@ -16,8 +16,8 @@ from rich.text import Text
 from backuplock.clock import SECOND
 from backuplock.model import VolumeView
 from backuplock.rules import State
-from backuplock.text import ellipsize_middle, printable
-from locktop.format import UNICODE, Glyphs, age, countdown, owner_label, plural, stops_label, type_label
+from backuplock.text import elapsed, ellipsize_middle, printable
+from locktop.format import UNICODE, Glyphs, countdown, owner_label, plural, stops_label, type_label
 from locktop.rows import UNCERTAIN_NS, Board, Row, attention, ttl_ns
 
 COLUMN_CAP = 64
@@ -129,7 +129,7 @@ def _lock(row: Row, board: Board) -> list[str]:
         row.claim or (names.backing_image if names else "") or "-",
         type_label(lock.record if lock else None),
         "?" if ttl is None else about + countdown(ttl),
-        about + age(board.now.middle - (lock.modified_ns or 0)) if lock and aged else "?",
+        about + elapsed(board.now.middle - (lock.modified_ns or 0)) if lock and aged else "?",
         blocks,
         owner_label(lock),
         row.name,

@@ -7,12 +7,11 @@ from rich.cells import cell_len
 from backuplock.findings import Topic
 from backuplock.inquiry import Inquiry
 from backuplock.rules import LONGHORN
-from backuplock.text import printable
+from backuplock.text import elapsed, printable
 from backuplock.tree import Fate, Node, Rule, Tree
 from locktop.format import (
     Glyphs,
     Line,
-    age,
     countdown,
     name,
     owner_label,
@@ -140,7 +139,7 @@ def _cells(node: Node, inquiry: Inquiry, glyphs: Glyphs) -> list[str]:
         type_label(lock.record),
         node.state.value.upper(),
         ttl,
-        "?" if modified is None else age(inquiry.now.middle - modified),
+        "?" if modified is None else elapsed(inquiry.now.middle - modified),
         owner_label(lock),
         fate_words(node, inquiry.tree),
     ]

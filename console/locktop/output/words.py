@@ -16,7 +16,7 @@ from backuplock.clock import SECOND, Span
 from backuplock.findings import Finding, Mark
 from backuplock.inquiry import Inquiry
 from backuplock.liveness import Doubt, Life
-from backuplock.model import LockFile
+from backuplock.model import UNREAD, LockFile
 from backuplock.rules import State, Verdict
 from backuplock.tree import Difference, Edge, Fate, Node, Rule, Tree
 from locktop.format import Glyphs, Part, if_dead, name, type_words, utc_near
@@ -111,15 +111,25 @@ def verdict_parts(tree: Tree, found: Verdict) -> list[Part]:
     elif found.granted is None:
         parts = [("cannot be told", "unsure")]
         if found.blockers:
-            parts.append(
-                (f": whether {by_numbers(tree, found.blockers)} still counts is not certain", "text")
-            )
+            parts.append((f": {doubt_words(tree, found)}", "text"))
     else:
         parts = [
             ("would be refused", "late"),
             (f": blocked by {by_numbers(tree, found.blockers)} {end_words(tree, found)}", "text"),
         ]
     return [*parts, *longhorn_parts(tree, found)]
+
+
+def doubt_words(tree: Tree, found: Verdict) -> str:
+    """Why it cannot be told whether what is in the way counts."""
+    unread = [key for key in found.blockers if tree.node(key).lock.flaw in UNREAD]
+    unsure = [key for key in found.blockers if key not in unread]
+    reasons = []
+    if unread:
+        reasons.append(f"{by_numbers(tree, unread)} could not be read, and may be any lock")
+    if unsure:
+        reasons.append(f"whether {by_numbers(tree, unsure)} still counts is not certain")
+    return "; ".join(reasons)
 
 
 def longhorn_parts(tree: Tree, found: Verdict) -> list[Part]:

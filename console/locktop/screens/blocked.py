@@ -243,7 +243,7 @@ class BlockedScreen(View):
         """Everything about the volume under the cursor."""
         if self.block is not None:
             blockers = self.block.blockers
-            self.locktop.open_volume(self.block.view.name, blockers[0].lock.key if blockers else "")
+            self.locktop.open_volume(self.block.view.name, blockers[0].key if blockers else "")
 
     async def action_simulate(self) -> None:
         """What an operation on the volume under the cursor would meet."""

@@ -10,11 +10,12 @@ from typing import ClassVar
 from textual.widget import Widget
 
 from backuplock.inquiry import Inquiry
+from backuplock.text import elapsed
 from backuplock.watch import Event
 from locktop import lock_list
 from locktop.describe import View as Seen
 from locktop.describe import describe_alone
-from locktop.format import Line, age, name
+from locktop.format import Line, name
 from locktop.keys import Place, bindings
 from locktop.messages import CursorMoved
 from locktop.rows import VOLUME_ROW, Board, Row
@@ -181,7 +182,7 @@ class DetailsScreen(FindingView[Inquiry | None]):
             return ours
         for event in self._history:
             if event.key == key and event.kind in DEPARTURES:
-                return f"gone {age(status.wall_ns - event.seen_wall_ns)} ago; {DEPARTURES[event.kind]}"
+                return f"gone {elapsed(status.wall_ns - event.seen_wall_ns)} ago; {DEPARTURES[event.kind]}"
         return "not seen by the last look, which could not read everything"
 
     def _show_sheet(self, status: Status) -> None:

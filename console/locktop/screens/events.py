@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.widget import Widget
 
-from backuplock.text import printable
+from backuplock.text import elapsed, printable
 from locktop.event_list import (
     SEPARATOR,
     EventList,
@@ -20,7 +20,7 @@ from locktop.event_list import (
     spans_days,
     widths_of,
 )
-from locktop.format import Line, age, name, number, short_seconds
+from locktop.format import Line, name, number, short_seconds
 from locktop.keys import Place, bindings
 from locktop.messages import DetailsRequested, FilterChanged, FilterClosed, TableScrolled
 from locktop.output import event_lines
@@ -101,7 +101,7 @@ class EventsScreen(View):
                 [("esc clears the filter", "dim")],
             ]
         watched = status.mono_ns - (status.since_mono_ns or status.mono_ns)
-        lines: list[Line] = [[(f"no events yet: watched for {age(watched)}", "strong")]]
+        lines: list[Line] = [[(f"no events yet: watched for {elapsed(watched)}", "strong")]]
         if status.events:
             lines += [[], [(f"{number(len(status.events))} renewals are not shown, R shows them", "dim")]]
         return lines

@@ -8,16 +8,11 @@ from typing import ClassVar
 from textual.widget import Widget
 
 from backuplock.explain import MAX_TEXT, Complaint, find_complaints
-from locktop.explain_sheet import (
-    complaint_heading,
-    complaint_line,
-    instead_lines,
-    report_lines,
-    reports_now,
-)
+from locktop.explain_sheet import instead_lines, report_lines, reports_now
 from locktop.format import Line, plural
 from locktop.keys import Place, bindings
 from locktop.messages import ComplaintsFound, CursorMoved, DetailsRequested, MessageGiven
+from locktop.output.explain_many import complaint_heading, complaint_line
 from locktop.reports import Report
 from locktop.screens.finding import FindingView
 from locktop.status import Status
@@ -171,7 +166,7 @@ class ExplainScreen(FindingView[Reports]):
         def paint(key: str, width: int) -> Line:
             return complaint_line(reports[key], width, glyphs)
 
-        picker.show(self._keys, complaint_heading(), paint, faded=status.outdated)
+        picker.show(self._keys, [(" ", "dim"), *complaint_heading()], paint, faded=status.outdated)
 
     def _show_title(self) -> None:
         left: Line = [("Explain a message", "key")]

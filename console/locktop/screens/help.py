@@ -29,7 +29,7 @@ MEANINGS = {
     State.UNSURE: "ended or not: unknown",
     State.BAD: "unreadable or odd type",
     State.WAITING: "asks, is not granted yet",
-    State.HELD: "granted, refreshed in time",
+    State.HELD: "granted, written on time",
 }
 
 
@@ -177,7 +177,11 @@ _NOTES: dict[str, list[tuple[str, str]]] = {
         ("ORDER", "rests 3 s after a move, and while marked, paused or in a dialog"),
         *_OTHERS,
     ],
-    "blocked": [*_FILTER, *_OTHERS],
+    "blocked": [
+        *_FILTER,
+        ("HOLDER", "alive: a refresh was seen; unseen: not yet, within a minute it is told"),
+        *_OTHERS,
+    ],
 }
 
 

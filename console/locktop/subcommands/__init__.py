@@ -27,6 +27,8 @@ COMMANDS: dict[str, str] = {
     "cleanup": "find what is left over in a whole store, and remove it, each with a copy",
     "audit": "the trail of what was broken here, by whom and why; verify and export it",
     "doctor": "what a store gives and lacks for locks: permissions, clocks, conditions, mounts",
+    "metrics": "the state of the locks for Prometheus, once or over HTTP",
+    "bundle": "the evidence about a store's locks in one zip, to be attached to an issue",
     "config": "settings and contexts: what holds and where it came from, an example to begin with",
     "demo": "show the console on a store of its own, with clients at work",
 }

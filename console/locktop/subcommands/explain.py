@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from backuplock.errors import Missing
 from backuplock.explain import MAX_TEXT, Complaint, find_complaints
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from backuplock.inquiry import Inquiry
     from locktop.reports import Report
 
+_PLAIN_WIDTH = 110
+"""Cells away from a terminal."""
+
 _EXAMPLES = """\
 examples:
   locktop explain -t /mnt/backups 'failed to acquire lock backupstore/volumes/... when performing ...'
@@ -28,8 +31,9 @@ examples:
   locktop explain - --watch 70s < error.txt   also watches for a refresh: the surest sign of life
   locktop explain --json "$MESSAGE"           exact (its fields: locktop explain --schema)
 
-Paste the message as it is, wrapped in others, or a whole log; quote it for the shell. Without a target only
-the message itself is explained.
+Paste the message as it is, wrapped in others, or a whole log (its last mebibyte, the last hundred locks named
+in it); quote it for the shell. Of several complaints a line each comes first, what is blocked before what is
+free. Without a target only the message itself is explained.
 
 0: nothing is in the way any more, retry; 1: it would be refused again; 3: it cannot be told.
 
@@ -89,8 +93,16 @@ def _text(options: argparse.Namespace) -> str:
         except OSError as error:
             raise Usage(f"--file: {options.file}: {error.strerror}", advice="name a file") from None
     if given == ["-"]:
-        return sys.stdin.buffer.read(MAX_TEXT).decode("utf-8", "replace")
+        return _end_of(sys.stdin.buffer).decode("utf-8", "replace")
     return " ".join(given)
+
+
+def _end_of(stream: BinaryIO) -> bytes:
+    """The last part of a stream, of which no more is kept: the end of a log is its newest part."""
+    kept = b""
+    while piece := stream.read(MAX_TEXT):
+        kept = (kept + piece)[-MAX_TEXT:]
+    return kept
 
 
 def _reports(
@@ -123,14 +135,18 @@ def _ask(target: Target, settings: Settings, volume: str, watch_for_ns: int) -> 
 
 
 def _print(reports: list[Report], settings: Settings) -> None:
+    from locktop.output.explain_many import IN_FULL, grouped, summary_paras
     from locktop.output.explain_text import report_paras
-    from locktop.output.paper import Para, print_paras
+    from locktop.output.paper import Para, blank, print_paras, terminal_width
 
     glyphs = glyphs_for(settings)
-    for at, one in enumerate(reports):
-        if at:
-            print_paras([Para([]), Para([(glyphs.rule * 72, "faint")], wrap=False), Para([])])
-        print_paras(report_paras(one, glyphs))
+    groups = grouped(reports)
+    if len(reports) > 1:
+        print_paras(summary_paras(groups, terminal_width() or _PLAIN_WIDTH, glyphs))
+    for at, one in enumerate(groups[:IN_FULL]):
+        if at or len(reports) > 1:
+            print_paras([blank(), Para([(glyphs.rule * 72, "faint")], wrap=False), blank()])
+        print_paras(report_paras(one.newest, glyphs, times=one.count))
 
 
 def _code(reports: list[Report]) -> int:

@@ -9,7 +9,7 @@ from textual.widgets import Input, Label
 
 from locktop.format import Glyphs
 from locktop.messages import FilterChanged, FilterClosed
-from locktop.query import advise, complete
+from locktop.query import advise, complete, wrong_with
 from locktop.widgets.bars import Bar
 
 
@@ -69,8 +69,11 @@ class FilterBar(Vertical):
         self.post_message(FilterChanged(event.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes back to the table; an empty filter is none."""
+        """Enter goes back to the table; an empty filter is none, and one that cannot be meant stays open."""
         event.stop()
+        if self._columns and (problem := wrong_with(event.value)):
+            self.say(problem)
+            return
         if not event.value:
             self._close()
         self.post_message(FilterClosed(keep=bool(event.value)))

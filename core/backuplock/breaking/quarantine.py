@@ -10,7 +10,8 @@ and not under a lock's own key, which a prefix removal of that lock would take a
 Beside one another lie, for each transaction: `<id>.json`, the description with the body in it, written first
 and never written again; `<id>.file`, the lock's own file, where the store can rename; and a mark once it is
 over, `<id>.done`, or `<id>.undone`, which says who put it back. A description without a mark is a transaction
-that did not end. One listing tells all of that.
+that did not end. One listing tells all of that. `<id>.undoing` lies there while somebody puts the lock back,
+and says who, for those who see it in its place before that is marked.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ _ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}")
 _FORMAT = 1
 
 Mark = Literal["done", "undone"]
+_UNDOING = "undoing"
+UNDO_NS = 30 * SECOND
+"""For how long after it began an undo may write the lock; a holder's refresh later than that is its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,19 +149,38 @@ def mark(store: Store, entry: str, what: Mark, by: str = "") -> None:
     store.put(f"{FOLDER}/{check_id(entry)}.{what}", by.encode("utf-8", "replace")[:BY_CAP])
 
 
-def undone_by(store: Store, entry: str) -> str | None:
+def begin_undo(store: Store, entry: str, by: str) -> None:
+    """Write who is about to put a lock back: whoever watches may see it there before that is marked."""
+    store.put(f"{FOLDER}/{check_id(entry)}.{_UNDOING}", by.encode("utf-8", "replace")[:BY_CAP])
+
+
+def end_undo(store: Store, entry: str) -> None:
+    """Take away what `begin_undo` wrote."""
+    store.delete(f"{FOLDER}/{check_id(entry)}.{_UNDOING}")
+
+
+def undone_by(store: Store, entry: str, key: str = "") -> str | None:
     """Who put a broken lock back, printable: "" if they did not say, None if nobody wrote that it was.
+
+    Args:
+        key: the lock's. If it was written right after somebody began to put it back, they did; the store
+            stamped both, so no other clock counts.
 
     Raises:
         StoreError: it could not be read.
     """
     found = store.read(f"{FOLDER}/{check_id(entry)}.undone", cap=BY_CAP)
+    if found is None and key:
+        begun = store.read(f"{FOLDER}/{entry}.{_UNDOING}", cap=BY_CAP)
+        back = store.read(key) if begun is not None else None
+        if begun is not None and back is not None:
+            found = begun if 0 <= back.modified_ns - begun.modified_ns <= UNDO_NS else None
     return None if found is None else printable(found.body.decode("utf-8", "replace"), limit=120)
 
 
 def drop(store: Store, entry: str) -> None:
     """Remove all of a transaction; its marks last, without which it would look interrupted."""
-    for end in ("taken", "file", "json", "undone", "done"):
+    for end in ("taken", "file", "json", _UNDOING, "undone", "done"):
         store.delete(f"{FOLDER}/{check_id(entry)}.{end}")
 
 

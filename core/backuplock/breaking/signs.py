@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from backuplock.clock import SECOND, Span
+from backuplock.clock import Span
 from backuplock.evidence import Surroundings
 from backuplock.liveness import Liveness
 from backuplock.model import LockFile, LockType, Operation, Snapshot
 from backuplock.rules import Timing, expired
-from backuplock.text import printable
+from backuplock.text import elapsed, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +124,4 @@ def _may_write(lock: LockFile, now: Span, timing: Timing) -> bool:
 
 
 def _ago(when_ns: int, now: Span) -> str:
-    return f"{max(0, now.middle - when_ns) // SECOND} s ago"
+    return f"{elapsed(max(0, now.middle - when_ns))} ago"

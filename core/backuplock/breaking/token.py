@@ -10,7 +10,7 @@ from backuplock.clock import SECOND
 from backuplock.errors import Malformed
 from backuplock.model import LockFile
 from backuplock.stores.base import Blob
-from backuplock.text import printable
+from backuplock.text import elapsed, printable
 
 _DEPTH = 7
 """Parts of `backupstore/volumes/xx/yy/<volume>/locks/<name>`."""
@@ -114,7 +114,7 @@ def difference(token: Token, blob: Blob) -> str:
     if moved > 0:
         ago = ""
         if blob.observed is not None:
-            ago = f"{max(0, (blob.observed.store_ns - blob.modified_ns) // SECOND)} s ago"
+            ago = f"{elapsed(max(0, blob.observed.store_ns - blob.modified_ns))} ago"
         what = "refreshed" if same_body else "written anew"
         return f"it was {what} {ago}".rstrip()
     if moved < 0:

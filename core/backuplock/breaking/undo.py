@@ -7,7 +7,7 @@ own in the folder: those are looked for before and, as they may have come betwee
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from backuplock.breaking import quarantine
@@ -78,7 +78,7 @@ def put_back(writer: Writer, kept: Kept, *, reason: str, without_volume: bool) -
         "reason": printable(reason, limit=500),
     }
     writer.audit.append("undo", "before", kept.id, writer.clock.wall_ns(), fields)
-    with _told(writer, kept):
+    with _told(writer, kept), _announced(writer, kept):
         written = write_back(writer, kept, earlier=earlier)
         _settle(writer, kept, written.version)
         _mark(writer, kept)
@@ -97,6 +97,32 @@ def _told(writer: Writer, kept: Kept) -> Iterator[None]:
     except Failed as failed:
         _after(writer, kept, "failed" if failed.settled else "unknown", failed.what)
         raise
+
+
+@contextmanager
+def _announced(writer: Writer, kept: Kept) -> Iterator[None]:
+    """While an undo is under way, or its end is unknown, the quarantine says whose it is."""
+    try:
+        quarantine.begin_undo(writer.store, kept.id, f"{writer.who.user}@{writer.who.host}")
+    except StoreError as error:
+        what = f"{kept.token.shown} was not put back, for the quarantine cannot be written: {error.what}"
+        raise Failed(what, settled=True, entry=kept.id) from error
+    try:
+        yield
+    except Failed as failed:
+        if failed.settled:
+            _unannounce(writer, kept)
+        raise
+    except Refused:
+        _unannounce(writer, kept)
+        raise
+    _unannounce(writer, kept)
+
+
+def _unannounce(writer: Writer, kept: Kept) -> None:
+    # What stays says nothing of a lock that is written later, and a purge takes it along.
+    with suppress(StoreError):
+        quarantine.end_undo(writer.store, kept.id)
 
 
 def _after(writer: Writer, kept: Kept, outcome: str, detail: str) -> None:

@@ -169,11 +169,11 @@ def vigil_of(broken: Broken, before: Snapshot | None = None, timing: Timing | No
 
 def told_apart(store: Store, vigil: Vigil) -> Vigil:
     """The watch over a lock that came back, after a look whether it was put back: whoever undoes a break
-    leaves a mark in the quarantine, right after the lock is back. A mark that cannot be read is none."""
+    says so in the quarantine, before and after. What cannot be read was not said."""
     if vigil.fate is not Fate.CAME_BACK or not vigil.entry:
         return vigil
     try:
-        who = undone_by(store, vigil.entry)
+        who = undone_by(store, vigil.entry, vigil.token.key)
     except StoreError:
         return vigil
     return vigil if who is None else replace(vigil, fate=Fate.PUT_BACK, who=who)
