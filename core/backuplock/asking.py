@@ -12,7 +12,7 @@ from typing import TypeVar
 from backuplock.clock import Clock, Observation, StoreClock, observe
 from backuplock.errors import Unreachable
 from backuplock.pace import Pace
-from backuplock.stores.base import BODY_CAP, Blob, Branch, Branched, Keys, Listing, Ranged, Store
+from backuplock.stores.base import BODY_CAP, Blob, Branch, Branched, Keys, Listing, Ranged, Rolling, Store
 
 T = TypeVar("T")
 
@@ -45,6 +45,11 @@ class Asking:
         """A page, and how long it took in nanoseconds."""
         page, began = self._answered(lambda: ranged.keys(prefix, after, limit))
         return page, self._took(began, 1, page.observed)
+
+    def rolled(self, rolling: Rolling, prefix: str, after: str, limit: int) -> tuple[Keys | None, int]:
+        """As `keys`, of a listing that leaves blocks out; None: the store does not do that."""
+        page, began = self._answered(lambda: rolling.rolled(prefix, after, limit))
+        return page, 0 if page is None else self._took(began, 1, page.observed)
 
     def branch(self, branched: Branched, first: str) -> Branch | None:
         began = self._clock.mono_ns()

@@ -65,21 +65,23 @@ def refresh(
     store: Store,
     before: Snapshot,
     volumes: Collection[str] = (),
+    part: Collection[str] = (),
     *,
     clock: Clock | None = None,
     clock_error_ns: int = ASSUMED_ERROR_NS,
     stop: threading.Event | None = None,
     workers: int | None = None,
 ) -> Snapshot:
-    """Read again the volumes that have locks or could not be read, and those that are named: one listing each,
-    and what is new of their locks.
+    """Read again the volumes that have locks or could not be read, and those that are named: one listing
+    each, and what is new of their locks. And sweep a part of the store.
 
     The Snapshot has all other volumes as `before` has them: locks that come to them, volumes that come, and
-    volumes that go are seen by the next `sweep`.
+    volumes that go are seen by the next `sweep`, or when their part is swept.
 
     Args:
         before: the last Snapshot of the same store.
         volumes: names; those that `before` does not have are looked up.
+        part: first levels, two hex digits each, that are swept as `sweep` would.
         stop, workers: as for `sweep`.
 
     Raises:
@@ -88,7 +90,7 @@ def refresh(
     """
     ends = stop or threading.Event()
     walk = Walk(store, before, clock or SystemClock(), None, ends, False, workers)
-    return walk.refresh(before, volumes, clock_error_ns)
+    return walk.refresh(before, volumes, part, clock_error_ns)
 
 
 def look(

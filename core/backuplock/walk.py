@@ -11,7 +11,7 @@ from backuplock import layout
 from backuplock.asking import Asking
 from backuplock.clock import SECOND, Clock, Observation, assumed, observe
 from backuplock.crew import Crew
-from backuplock.errors import Irregular, StoreError, Unreachable
+from backuplock.errors import Irregular, Malformed, StoreError, Unreachable
 from backuplock.model import LockFile, Snapshot, VolumeView
 from backuplock.pace import Pace
 from backuplock.ranges import NO_KEYS, Chain, Done, Ranges, Task, nameless
@@ -71,16 +71,8 @@ class Walk:
         firsts = tuple(name for name in _leading_on(root) if layout.is_shard(name))
         volumes: dict[str, VolumeView] = {}
         problems: list[str] = []
-        ranges = Ranges(ranged_of(self._store), self._asking, self._views, self._first_level)
-        with Crew[Done](self._asking.pace.most, "sweep") as crew:
-            branched = branched_of(self._store)
-            if branched is not None:
-                tasks = Chain(branched, self._asking, self._views, self._first_level).begin(firsts)
-            else:
-                tasks = ranges.begin(firsts)
-            self._drain(crew, tasks, volumes, problems)
-        ranges.end(well=not problems and not any(view.problem for view in volumes.values()))
-        return self._snapshot(began, list(volumes.values()), problems, clock_error_ns, present=present)
+        self._read(firsts, (), volumes, problems, part=False)
+        return self._snapshot(began, volumes, problems, clock_error_ns, present=present)
 
     def look(self, volume: str, folder: str, clock_error_ns: int) -> Snapshot:
         began = self._clock.mono_ns()
@@ -88,29 +80,61 @@ class Walk:
             inside = self._asking.list(folder)
         except Irregular as error:
             # Longhorn follows it: what it holds is unknown, not nothing.
-            return self._snapshot(began, [unlistable(volume, error)], [], clock_error_ns, present=True)
+            odd = {folder: unlistable(volume, error)}
+            return self._snapshot(began, odd, [], clock_error_ns, present=True)
         found = bool(inside.entries or inside.folders)
         present = found or self._has_backupstore()
-        volumes = [self._views.of(volume, folder, inside)] if found else []
+        volumes = {folder: self._views.of(volume, folder, inside)} if found else {}
         return self._snapshot(began, volumes, [], clock_error_ns, present=present)
 
-    def refresh(self, before: Snapshot, volumes: Collection[str], clock_error_ns: int) -> Snapshot:
+    def refresh(
+        self, before: Snapshot, volumes: Collection[str], part: Collection[str], clock_error_ns: int
+    ) -> Snapshot:
         began = self._clock.mono_ns()
-        known = {view.name: view for view in before.volumes}
-        hot = {view.name for view in before.volumes if view.locks or view.leftovers or view.problem}
+        kept = dict(before.by_folder) or _folders(before.volumes)
+        known = {view.name for view in before.volumes}
+        problems, there = list(before.problems), before.store_present
+        firsts: tuple[str, ...] = ()
+        if part:
+            root = self._asking.list(layout.VOLUMES)
+            there = bool(root.folders or root.entries) or self._has_backupstore()
+            firsts = tuple(name for name in _leading_on(root) if layout.is_shard(name) and name in part)
+            kept = {folder: view for folder, view in kept.items() if _first(folder) not in part}
+            problems = [problem for problem in problems if _first(problem) not in part]
+        hot = [folder for folder, view in kept.items() if _is_hot(view) or view.name in volumes]
+        tasks = [self._once_more(kept[folder].name, folder, kept.pop(folder)) for folder in hot]
+        new = sorted(set(volumes) - known)
+        tasks += [self._once_more(name, layout.volume_folder(name), None) for name in new]
         views: dict[str, VolumeView] = {}
-        tasks = [self._once_more(name, known.get(name)) for name in sorted(hot.union(volumes))]
-        with Crew[Done](self._asking.pace.most, "refresh") as crew:
-            self._drain(crew, tuple(tasks), views, [])
-        seen = {view.name: view for view in views.values()}
-        kept = [view for view in before.volumes if view.name not in seen]
-        there = before.store_present or bool(seen)
-        problems = list(before.problems)
-        return self._snapshot(began, [*kept, *seen.values()], problems, clock_error_ns, present=there)
+        self._read(firsts, tuple(tasks), views, problems, part=True)
+        return self._snapshot(
+            began, kept | views, problems, clock_error_ns, present=there or bool(kept or views)
+        )
 
-    def _once_more(self, name: str, known: VolumeView | None) -> Task:
-        folder = layout.volume_folder(name)
+    def _read(
+        self,
+        firsts: tuple[str, ...],
+        tasks: tuple[Task, ...],
+        volumes: dict[str, VolumeView],
+        problems: list[str],
+        *,
+        part: bool,
+    ) -> None:
+        """Read first levels, whole, and what else there is to do."""
+        branched = branched_of(self._store)
+        ranges = Ranges(ranged_of(self._store), self._asking, self._views, self._first_level)
+        told = len(problems)
+        with Crew[Done](self._asking.pace.most, "sweep") as crew:
+            if branched is not None:
+                begun = Chain(branched, self._asking, self._views, self._first_level).begin(firsts)
+            else:
+                begun = ranges.begin(firsts, part=part)
+            self._drain(crew, (*tasks, *begun), volumes, problems)
+        if firsts:
+            well = len(problems) == told and not any(view.problem for view in volumes.values())
+            ranges.end(well=well)
 
+    def _once_more(self, name: str, folder: str, known: VolumeView | None) -> Task:
         def task() -> Done:
             if known is None or known.problem:
                 return self._anew(name, folder)
@@ -123,6 +147,8 @@ class Walk:
 
     def _anew(self, name: str, folder: str) -> Done:
         """A volume of which nothing is known; nothing, if there is none."""
+        if name in NO_KEYS:
+            return Done(volumes=((folder, nameless(name)),))
         try:
             inside = self._asking.list(folder)
             if not (inside.entries or inside.folders):
@@ -166,14 +192,14 @@ class Walk:
     def _snapshot(
         self,
         began: int,
-        volumes: list[VolumeView],
+        volumes: dict[str, VolumeView],
         problems: list[str],
         clock_error_ns: int,
         *,
         present: bool,
     ) -> Snapshot:
         ended, wall = self._clock.mono_ns(), self._clock.wall_ns()
-        ordered = tuple(sorted(volumes, key=lambda volume: volume.name))
+        ordered = tuple(sorted(volumes.values(), key=lambda volume: volume.name))
         by_key = {lock.key: lock for volume in ordered for lock in volume.locks}
         for seen in self._refreshes(by_key, ended):
             self._asking.seen = observe(self._asking.seen, seen, "refreshes seen")
@@ -194,6 +220,7 @@ class Walk:
             store_present=present,
             capabilities=self._store.capabilities,
             by_key=by_key,
+            by_folder=volumes,
         )
 
     def _refreshes(self, by_key: Mapping[str, LockFile], ended: int) -> list[Observation]:
@@ -261,6 +288,30 @@ def _leading_on(listing: Listing) -> tuple[str, ...]:
     a link fails, and that is told; what else is irregular (a pipe) turns out to have nothing in it."""
     odd = [entry.name for entry in listing.entries if not entry.regular]
     return tuple(sorted({*listing.folders, *odd})) if odd else listing.folders
+
+
+def _is_hot(view: VolumeView) -> bool:
+    return bool(view.locks or view.leftovers or view.problem)
+
+
+def _first(folder: str) -> str:
+    """The first level of a folder, or of a problem, which begins with one; "" where there is none."""
+    return folder.removeprefix(f"{layout.VOLUMES}/")[:2] if folder.startswith(f"{layout.VOLUMES}/") else ""
+
+
+def _folders(views: tuple[VolumeView, ...]) -> dict[str, VolumeView]:
+    """Where the volumes of a Snapshot lie that does not tell: where their locks do, else where Longhorn would
+    have put them."""
+    found: dict[str, VolumeView] = {}
+    for view in views:
+        if view.locks:
+            found[view.locks[0].key.rpartition(f"/{layout.LOCKS}/")[0]] = view
+            continue
+        try:
+            found[layout.volume_folder(view.name)] = view
+        except Malformed:
+            found[f"{layout.VOLUMES}//{view.name}"] = view
+    return found
 
 
 _PASSIVE = ("assumed", "refreshes seen")
