@@ -63,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
     target = target_of(settings)
     if not (options.yes or options.dry_run):
         needs_person("give --yes, or --dry-run to see the list")
-    from locktop.bundle.archive import write_new, zipped
+    from locktop.bundle.archive import zipped
+    from locktop.newfile import write_new
 
     found = _gather(target, settings)
     made = _members(found, target, settings, redact=options.redact)
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.yes and not confirmed(f"Write {path} ({len(content):,} bytes)? yes or no:", "yes"):
         say("nothing was written")
         return ExitCode.NEGATIVE
-    write_new(path, content)
+    write_new(path, content, advice="name a new file with -o")
     say(f"wrote {path} ({len(content):,} bytes)")
     return _code(found)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from backuplock.text import ellipsize_middle, printable
@@ -14,6 +15,7 @@ from locktop.config.file import ConfigFile
 from locktop.settings import Settings
 from locktop.subcommands.acting import add_write
 from locktop.subcommands.common import (
+    add_budget,
     add_clock_error,
     add_target,
     check_mounted,
@@ -53,6 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     add_target(parser)
     parser.add_argument("--interval", metavar="SECONDS", help="time between two looks at the store (2)")
+    add_budget(parser)
     add_clock_error(parser)
     add_write(parser, "let x break locks, and u put them back")
     parser.add_argument(
@@ -103,6 +106,7 @@ def _session(settings: Settings) -> Session:
     check_mounted(target)
     from backuplock.journal import Journal, journal_path
     from locktop.breaker import breaker_for
+    from locktop.budget import budget_for
     from locktop.session import Session
 
     journal = journal_path(target.url)
@@ -121,6 +125,7 @@ def _session(settings: Settings) -> Session:
             environ=environ_of(settings),
         ),
         badge=_badge(settings),
+        budget=partial(budget_for, settings),
     )
 
 
