@@ -55,13 +55,15 @@ class Terminal:
         self.before = termios.tcgetattr(theirs)
         self._theirs = theirs
         path = os.pathsep.join(str(ROOT / folder) for folder in ("core", "console", "tests"))
-        env = {**os.environ, "PYTHONPATH": path, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(env or {})}
+        # A size in the environment would be stronger than that of the window.
+        given = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        changes = {"PYTHONPATH": path, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(env or {})}
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM.format(mouse=mouse, **flags)],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env=env,
+            env={**given, **changes},
             start_new_session=True,
         )
         self.seen = b""

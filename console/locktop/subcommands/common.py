@@ -181,6 +181,15 @@ def check_mounted(target: Target) -> None:
         raise not_mounted(target)
 
 
+SERVED = "LOCKTOP_SERVED"
+"""Set by `locktop serve` for the consoles that it starts: they draw for a browser."""
+
+
+def is_served() -> bool:
+    """Whether this console is shown in a browser."""
+    return bool(os.environ.get(SERVED)) and bool(os.environ.get("TEXTUAL_DRIVER"))
+
+
 def needs_terminal(instead: str) -> None:
     """Refuse to draw screens into files and pipes.
 

@@ -22,6 +22,7 @@ from locktop.subcommands.common import (
     config_of,
     environ_of,
     flags_of,
+    is_served,
     needs_terminal,
     opener,
     target_of,
@@ -82,7 +83,9 @@ def run(options: argparse.Namespace) -> int:
     settings = settle(flags, os.environ, file)
     given = settings.required_target()
     check_mounted(target_of(settings))
-    needs_terminal(f"locktop ls {printable(given, limit=200)}")
+    served = is_served()
+    if not served:
+        needs_terminal(f"locktop ls {printable(given, limit=200)}")
     # Nothing of the console is needed to refuse a wrong command line.
     from locktop import launch
     from locktop.keymap import read_keymap
@@ -91,7 +94,9 @@ def run(options: argparse.Namespace) -> int:
         _session(settings),
         ascii_only=settings.ascii.value,
         mouse=settings.mouse.value,
-        contexts=_contexts(flags, file),
+        # A context may allow what a page for everybody must not.
+        contexts=Contexts() if served else _contexts(flags, file),
+        served=served,
         keymap=read_keymap(file.keys),
     )
 
