@@ -100,15 +100,17 @@ def pace_of(
         return Pace(interval, interval, True, *_costs(whole / interval, reads, prices))
     allowed = _allowed(budget, reads)
     interval, pass_ns = interval_ns, PASS_NS
-    if hot / interval + whole / pass_ns > allowed:
+    if not hot:
+        # All of it is for passes, however long they are then.
+        pass_ns = max(pass_ns, math.ceil(whole / allowed))
+    elif hot / interval + whole / pass_ns > allowed:
         left = allowed - hot / interval
         pass_ns = LONGEST_PASS_NS if left <= 0 else min(LONGEST_PASS_NS, math.ceil(whole / left))
         left = allowed - whole / pass_ns
         if left <= 0:
             # Not even the longest pass is paid for: half for each.
             pass_ns, left = math.ceil(2 * whole / allowed), allowed / 2
-        if hot:
-            interval = max(interval, math.ceil(hot / left))
+        interval = max(interval, math.ceil(hot / left))
     return Pace(interval, pass_ns, False, *_costs(hot / interval + whole / pass_ns, reads, prices))
 
 

@@ -47,6 +47,14 @@ def test_for_a_budget_passes_take_longer_before_rounds_do() -> None:
     assert less.pass_ns == LONGEST_PASS_NS
 
 
+@pytest.mark.parametrize(("rate", "pass_s"), [(5.0, 64), (100.0, PASS_NS // SECOND), (0.1, 3200)])
+def test_where_nothing_is_locked_all_that_may_be_spent_goes_into_passes(rate: float, pass_s: int) -> None:
+    found = pace_of(FIVE, hot=0, whole=320, budget=Budget(requests_per_s=rate))
+    assert (found.whole, found.interval_ns) == (False, FIVE)
+    assert found.pass_ns == pytest.approx(pass_s * SECOND)
+    assert found.requests_per_s == pytest.approx(320 / pass_s)
+
+
 @given(
     st.integers(1, 60),
     st.integers(0, 2000),
