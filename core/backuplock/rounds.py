@@ -14,6 +14,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from backuplock import layout
 from backuplock.clock import SECOND
 from backuplock.model import Snapshot
 
@@ -99,15 +100,17 @@ def pace_of(
         return Pace(interval, interval, True, *_costs(whole / interval, reads, prices))
     allowed = _allowed(budget, reads)
     interval, pass_ns = interval_ns, PASS_NS
-    if hot / interval + whole / pass_ns > allowed:
+    if not hot:
+        # All of it is for passes, however long they are then.
+        pass_ns = max(pass_ns, math.ceil(whole / allowed))
+    elif hot / interval + whole / pass_ns > allowed:
         left = allowed - hot / interval
         pass_ns = LONGEST_PASS_NS if left <= 0 else min(LONGEST_PASS_NS, math.ceil(whole / left))
         left = allowed - whole / pass_ns
         if left <= 0:
             # Not even the longest pass is paid for: half for each.
             pass_ns, left = math.ceil(2 * whole / allowed), allowed / 2
-        if hot:
-            interval = max(interval, math.ceil(hot / left))
+        interval = max(interval, math.ceil(hot / left))
     return Pace(interval, pass_ns, False, *_costs(hot / interval + whole / pass_ns, reads, prices))
 
 
@@ -140,6 +143,8 @@ class Rounds:
     budget: Budget = field(default_factory=Budget)
     pace: Pace | None = None
     _whole: int = 0
+    _passing: int = 0
+    _hot: int = 0
     _took_ns: int = 0
     _at: int = 0
     _due_ns: int = 0
@@ -182,6 +187,7 @@ class Rounds:
             part = _FIRSTS[self._at : self._at + size]
             self._at = (self._at + size) % len(_FIRSTS) if self._at + size < len(_FIRSTS) else 0
             self._due_ns = max(self._due_ns + pace.pass_ns // parts, now_ns - pace.pass_ns // parts)
+        self._hot = sum(1 for name in hot if layout.shards(name)[0] not in part)
         return Round(False, frozenset(cared_for), part)
 
     def took(self, done: Round, snapshot: Snapshot) -> None:
@@ -190,6 +196,11 @@ class Rounds:
         if done.whole:
             self._whole = max(1, snapshot.requests - snapshot.bodies_read)
             self._took_ns = spent
-            self._at, self._due_ns = 0, snapshot.ended_mono_ns
+            self._at, self._due_ns, self._passing = 0, snapshot.ended_mono_ns, 0
+        elif done.part:
+            self._passing += max(0, snapshot.requests - snapshot.bodies_read - self._hot)
+            if self._at == 0:
+                # A store grows and shrinks while it is read in parts: what the next pass costs is this.
+                self._whole, self._passing = max(1, self._passing), 0
         # Each holder writes its lock anew once a minute or oftener, and what is new is read.
         self._reads = len(snapshot.by_key) / 60

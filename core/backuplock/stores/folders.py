@@ -21,6 +21,8 @@ from backuplock.text import printable
 # A descriptor that only leads on needs no right to read the folder, and on NFS costs no OPEN.
 _PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_ERESTARTSYS = 512
+"""Not for programs, but NFS lets it through when a mount is aborted (`umount -f`)."""
 _TRIES = 5
 _SCANS = 3
 
@@ -64,7 +66,10 @@ def failed(doing: str, error: OSError) -> StoreError:
     kind, advice = _ADVICE.get(
         error.errno or 0, (Unreachable, "look at the file system, its mount and its server")
     )
-    found = kind(f"{doing}: {error.strerror or type(error).__name__}", advice=advice)
+    what = error.strerror or type(error).__name__
+    if error.errno == _ERESTARTSYS:
+        what = "the kernel gave the call up"
+    found = kind(f"{doing}: {what}", advice=advice)
     # Others, such as EIO of a soft mount, may stand for an answer that got lost.
     found.untouched = error.errno in _ADVICE and error.errno != errno.ESTALE
     return found
