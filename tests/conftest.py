@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from harness.azurite import AzureServer
     from harness.proxy import FaultProxy
     from harness.s3 import S3Server
     from harness.stale import StalePair
@@ -89,6 +90,20 @@ def ceph() -> Iterator[S3Server]:
     cluster = Ceph()
     yield cluster.server
     cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureServer]:
+    """Azurite over http, where it is installed."""
+    pytest.importorskip("azure.storage.blob", reason="azure-storage-blob is not installed")
+    from harness.azurite import missing_program, start_azurite
+
+    missing = missing_program()
+    if missing:
+        pytest.skip(missing)
+    server = start_azurite(tmp_path_factory.mktemp("azurite") / "log")
+    yield server
+    server.process.stop()
 
 
 @pytest.fixture(scope="session")

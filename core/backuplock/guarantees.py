@@ -116,8 +116,8 @@ def terms_for(
 
 
 def _trusted(found: Capabilities) -> bool:
-    """Whether listings count as fresh for no other reason than that S3 promises it."""
-    return found.kind == "s3" and found.listing_lags == "unproven"
+    """Whether listings count as fresh for no other reason than that S3, or Azure, promises it."""
+    return found.kind in ("s3", "azblob") and found.listing_lags == "unproven"
 
 
 def _limits(found: Capabilities) -> Iterator[str]:

@@ -140,7 +140,7 @@ def _check_text(text: str) -> None:
 
 
 def _any_form() -> str:
-    return f"{', '.join(_EXAMPLES[scheme] for scheme in SCHEMES if scheme != 'azblob')}, or a path"
+    return f"{', '.join(_EXAMPLES[scheme] for scheme in SCHEMES)}, or a path"
 
 
 def _shown(scheme: str, rest: str) -> str:

@@ -14,6 +14,7 @@ from backuplock.stores.base import Known, Store
 from harness.store_cases import (
     ReadingCase,
     StoreCase,
+    azure_case,
     filesystem_case,
     memory_case,
     planted_case,
@@ -43,18 +44,20 @@ def _server(request: pytest.FixtureRequest, param: str) -> tuple[S3Server, Known
     return dataclasses.replace(server, fast_reads=not param.endswith("-boto3")), put, delete
 
 
-@pytest.fixture(params=["memory", "filesystem", *_S3])
+@pytest.fixture(params=["memory", "filesystem", "azurite", *_S3])
 def store_case(request: pytest.FixtureRequest, tmp_path: Path, prefix: str) -> StoreCase:
     """A kind of store, on a root that no other test uses."""
     if request.param == "memory":
         return memory_case()
     if request.param == "filesystem":
         return filesystem_case(tmp_path)
+    if request.param == "azurite":
+        return azure_case(request.getfixturevalue("azurite"), prefix)
     server, put, delete = _server(request, request.param)
     return s3_case(server, prefix, put, delete)
 
 
-@pytest.fixture(params=["memory", "replay", "filesystem", *_READ])
+@pytest.fixture(params=["memory", "replay", "filesystem", "azurite", *_READ])
 def reading(request: pytest.FixtureRequest, tmp_path: Path, prefix: str) -> Iterator[ReadingCase]:
     """A kind of store to read from, on a root that no other test uses."""
     if request.param == "replay":
@@ -65,6 +68,8 @@ def reading(request: pytest.FixtureRequest, tmp_path: Path, prefix: str) -> Iter
         yield planted_case()
     elif request.param == "filesystem":
         yield reading_case(filesystem_case(tmp_path))
+    elif request.param == "azurite":
+        yield reading_case(azure_case(request.getfixturevalue("azurite"), prefix))
     else:
         server, put, delete = _server(request, request.param)
         yield reading_case(s3_case(server, prefix, put, delete))

@@ -20,6 +20,7 @@ from backuplock.survey import sweep
 from backuplock.target import parse_target
 
 if TYPE_CHECKING:
+    from harness.azurite import AzureServer
     from harness.s3 import S3Server
 
 
@@ -35,6 +36,7 @@ class StoreCase:
         etag_of_body: equal bytes have equal etags.
         atomic_overwrite: a reader never sees the middle of an overwrite. rclone replaces a file in steps:
             some reads among thousands of overwrites meet 404, 500, or the new body cut to the old length.
+        backslash: a name may hold one.
         conditional_put, conditional_delete: what a probe must find; None: whatever it finds.
     """
 
@@ -44,6 +46,7 @@ class StoreCase:
     shared: bool = True
     etag_of_body: bool = True
     atomic_overwrite: bool = True
+    backslash: bool = True
     conditional_put: Known | None = None
     conditional_delete: Known | None = None
 
@@ -78,6 +81,18 @@ def s3_case(server: S3Server, prefix: str, put: Known, delete: Known) -> StoreCa
         atomic_overwrite="rclone" not in server.name,
         conditional_put=put,
         conditional_delete=delete,
+    )
+
+
+def azure_case(server: AzureServer, prefix: str) -> StoreCase:
+    return StoreCase(
+        "azurite",
+        lambda writable: server.store(prefix, writable=writable),
+        lambda: server.store(prefix, container="no-such-container"),
+        etag_of_body=False,
+        backslash=False,
+        conditional_put="yes",
+        conditional_delete="yes",
     )
 
 

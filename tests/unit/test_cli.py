@@ -143,9 +143,13 @@ def test_the_schema_names_every_field_of_a_lock(store: Path, capsys: pytest.Capt
     assert [field for field in lock if field not in said] == []
 
 
-def test_a_kind_of_store_that_is_not_supported_yet(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["ls", "azblob://box@core.windows.net/path/"]) == ExitCode.USAGE
-    assert "azblob" in one_line(capsys)
+def test_azure_without_its_variables_names_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("azure.storage.blob", reason="azure-storage-blob is not installed")
+    monkeypatch.delenv("AZBLOB_ACCOUNT_NAME", raising=False)
+    assert cli.main(["ls", "azblob://box@core.windows.net/path/"]) == ExitCode.DENIED
+    assert "AZBLOB_ACCOUNT_NAME" in one_line(capsys)
 
 
 def test_a_wrong_argument_repeats_no_password(capsys: pytest.CaptureFixture[str]) -> None:

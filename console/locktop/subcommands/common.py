@@ -29,8 +29,8 @@ def add_target(parser: argparse.ArgumentParser, *, positional: bool = True) -> N
             "where",
             metavar="TARGET",
             nargs="?",
-            help="backup target: s3://bucket@region/path/, nfs://host:/share, cifs://host/share, a path; or "
-            "@NAME, a context of the settings file",
+            help="backup target: s3://bucket@region/path/, azblob://container@core.windows.net/path/, "
+            "nfs://host:/share, cifs://host/share, a path; or @NAME, a context of the settings file",
         )
     what = "the same" if positional else "backup target: a URL as Longhorn has it, or a path"
     parser.add_argument("-t", "--target", metavar="TARGET", help=f"{what} (or set LOCKTOP_TARGET)")

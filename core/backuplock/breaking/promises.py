@@ -66,6 +66,9 @@ def _refreshed(found: Capabilities, *, renames: bool, changes: bool, window: Win
     if renames:
         why = "the file is renamed away, looked at, and put back where it was if it was refreshed just then"
         return Guarantee(name, True, f"{why}; it is out of its place for that moment")
+    if found.conditional_delete == "yes" and found.fresh_etags:
+        why = "each refresh, Longhorn's too, gives it another etag"
+        return Guarantee(name, True, f"{why}, and the store checks that it removes no other version")
     if found.conditional_delete == "yes" and changes:
         return Guarantee(
             name, True, "each renewal changes its content, and the store checks that it removes no other"

@@ -32,11 +32,21 @@ def open_store(target: Target, *, writable: bool = False, environ: Mapping[str, 
         from backuplock.stores.s3 import S3Store
 
         return S3Store.open(target, writable=writable, environ=environ)
+    if target.scheme == "azblob":
+        try:
+            from backuplock.stores.azblob import AzureStore
+        except ImportError as error:
+            raise Unsupported(
+                f"{target.url}: azblob needs {error.name or 'azure-storage-blob'}, which is not installed",
+                advice="pip install 'locktop[azblob]'",
+            ) from error
+
+        return AzureStore.open(target, writable=writable, environ=environ)
     if target.scheme in ("vfs", "nfs", "cifs"):
         from backuplock.stores.filesystem import FilesystemStore
 
         return FilesystemStore.open(target, writable=writable)
     raise Unsupported(
         f"{target.url}: {target.scheme} backup stores are not supported yet",
-        advice="s3, nfs, cifs, vfs and plain paths are",
+        advice="s3, azblob, nfs, cifs, vfs and plain paths are",
     )

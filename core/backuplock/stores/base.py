@@ -37,6 +37,7 @@ class Capabilities:
         grain_ns: grain of modification times, nanoseconds.
         writable: the store was opened for writing.
         ranged: it lists keys from a point on (`Ranged`), in order; "no" as well once it was seen not to.
+        fresh_etags: each write gives another etag, also where the bytes are the same.
         keeps_versions: what is removed or written over stays as an older version, behind a delete marker.
     """
 
@@ -49,6 +50,7 @@ class Capabilities:
     writable: bool
     ranged: Known = "no"
     keeps_versions: Known = "no"
+    fresh_etags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
