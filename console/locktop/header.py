@@ -83,8 +83,7 @@ def _pulse(status: Status, glyphs: Glyphs) -> list[Part]:
     if status.paused:
         more = f" +{number(status.unseen)} new" if status.unseen else ""
         return [(f"{glyphs.paused} PAUSED", "waiting"), (more, "strong")]
-    slow = status.pace is not None and status.pace.interval_ns > status.interval_ns
-    pace = f" {_pace(status.pace.interval_ns if slow and status.pace else status.interval_ns)}"
+    pace = f" {_pace(max(status.interval_ns, status.pace.least_ns if status.pace else 0))}"
     if status.failure is not None:
         return [(f"{glyphs.warn} RETRY", "stale")]
     if status.hanging:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from backuplock.clock import SECOND, Clock
 from backuplock.model import Snapshot
-from backuplock.rounds import Budget, Pace, Rounds
+from backuplock.rounds import Budget, Rounds, Schedule
 from backuplock.stores.base import Store
 from backuplock.survey import Progress, refresh, sweep
 from backuplock.watch import Event
@@ -30,7 +30,7 @@ class Patrol:
         self._stirred: dict[str, int] = {}
 
     @property
-    def pace(self) -> Pace | None:
+    def pace(self) -> Schedule | None:
         """How often is looked within the budget, and what that costs; None before anything is known of it."""
         return self._rounds.pace
 
@@ -45,7 +45,7 @@ class Patrol:
 
     def pause_ns(self, interval_ns: int) -> int:
         """How long to wait between two looks, if somebody wants that interval."""
-        return interval_ns if self.pace is None else max(interval_ns, self.pace.interval_ns)
+        return interval_ns if self.pace is None else max(interval_ns, self.pace.least_ns)
 
     def look(
         self,

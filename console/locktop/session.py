@@ -19,7 +19,7 @@ from backuplock.errors import BackupLockError, Denied, Malformed, Missing, Unrea
 from backuplock.journal import Journal
 from backuplock.journal.reader import Gap
 from backuplock.model import Snapshot
-from backuplock.rounds import Budget, Pace
+from backuplock.rounds import Budget, Schedule
 from backuplock.stores.base import Store
 from backuplock.survey import ASSUMED_ERROR_NS, Cancelled, Progress
 from backuplock.text import printable
@@ -186,7 +186,7 @@ class Session:
         return self._interval_ns
 
     @property
-    def pace(self) -> Pace | None:
+    def pace(self) -> Schedule | None:
         """How often is looked within the budget, and what that costs; None before anything is known of it."""
         return self._patrol.pace
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from backuplock.clock import SECOND, Span
-from backuplock.rounds import Budget, Pace
+from backuplock.rounds import Budget, Schedule
 from backuplock.watch import Event, Track
 from locktop.badge import Badge
 from locktop.block_list import BlockList
@@ -86,7 +86,7 @@ class Status:
     tape: Tape | None = None
     deeds: Deeds = field(default_factory=Deeds)
     badge: Badge = field(default_factory=Badge)
-    pace: Pace | None = None
+    pace: Schedule | None = None
     budget: Budget = field(default_factory=Budget)
 
     @property

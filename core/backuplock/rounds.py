@@ -60,10 +60,12 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Schedule:
     """How often is looked: from one round to the next, and for how long a pass goes on; and what that comes
-    to. `whole`: each round reads everything."""
+    to. `whole`: each round reads everything. `least_ns`: rounds may not follow each other any sooner, however
+    often somebody wants to look."""
 
+    least_ns: int
     interval_ns: int
     pass_ns: int
     whole: bool
@@ -80,9 +82,9 @@ class Round:
     part: tuple[str, ...] = ()
 
 
-def pace_of(
+def schedule_of(
     interval_ns: int, *, hot: int, whole: int, reads: float = 0.0, quick: bool = False, budget: Budget
-) -> Pace:
+) -> Schedule:
     """How often to look.
 
     Args:
@@ -95,23 +97,24 @@ def pace_of(
     # Whether to sweep all in each round is decided first: it is simpler, and never shows anything late.
     passes = whole / PASS_NS + hot / interval_ns
     if (quick and prices.free and budget.requests_per_s is None) or whole / interval_ns <= passes:
-        least = whole / _allowed(budget, reads)
-        interval = max(interval_ns, math.ceil(least))
-        return Pace(interval, interval, True, *_costs(whole / interval, reads, prices))
+        least = math.ceil(whole / _allowed(budget, reads))
+        interval = max(interval_ns, least)
+        return Schedule(least, interval, interval, True, *_costs(whole / interval, reads, prices))
     allowed = _allowed(budget, reads)
-    interval, pass_ns = interval_ns, PASS_NS
+    least, pass_ns = 0, PASS_NS
     if not hot:
         # All of it is for passes, however long they are then.
         pass_ns = max(pass_ns, math.ceil(whole / allowed))
-    elif hot / interval + whole / pass_ns > allowed:
-        left = allowed - hot / interval
+    elif hot / interval_ns + whole / pass_ns > allowed:
+        left = allowed - hot / interval_ns
         pass_ns = LONGEST_PASS_NS if left <= 0 else min(LONGEST_PASS_NS, math.ceil(whole / left))
         left = allowed - whole / pass_ns
         if left <= 0:
             # Not even the longest pass is paid for: half for each.
             pass_ns, left = math.ceil(2 * whole / allowed), allowed / 2
-        interval = max(interval, math.ceil(hot / left))
-    return Pace(interval, pass_ns, False, *_costs(hot / interval + whole / pass_ns, reads, prices))
+        least = math.ceil(hot / left)
+    interval = max(interval_ns, least)
+    return Schedule(least, interval, pass_ns, False, *_costs(hot / interval + whole / pass_ns, reads, prices))
 
 
 def _allowed(budget: Budget, reads: float) -> float:
@@ -141,7 +144,7 @@ class Rounds:
     """
 
     budget: Budget = field(default_factory=Budget)
-    pace: Pace | None = None
+    pace: Schedule | None = None
     _whole: int = 0
     _passing: int = 0
     _hot: int = 0
@@ -170,7 +173,7 @@ class Rounds:
             return Round(True)
         hot = {view.name for view in snapshot.volumes if view.locks or view.leftovers or view.problem}
         hot.update(cared_for)
-        self.pace = pace = pace_of(
+        self.pace = pace = schedule_of(
             interval_ns,
             hot=len(hot),
             whole=self._whole,

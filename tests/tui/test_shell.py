@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from backuplock.clock import SECOND
 from backuplock.errors import Unreachable
 from backuplock.journal import Journal, JournalError
-from backuplock.rounds import Budget, Pace, Prices
+from backuplock.rounds import Budget, Prices, Schedule
 from backuplock.rules import State
 from locktop import keys
 from locktop.app import LocktopApp
@@ -71,7 +71,7 @@ async def test_counts_are_those_of_the_rows_as_shown(passed: int) -> None:
 )
 async def test_the_header_tells_requests_and_dollars_where_they_count(budget: Budget, shown: str) -> None:
     async with console(night().session()) as (app, _):
-        pace = Pace(5 * SECOND, 5 * SECOND, True, 3.4, 1.469)
+        pace = Schedule(5 * SECOND, 5 * SECOND, 5 * SECOND, True, 3.4, 1.469)
         status = replace(app.status, pace=pace, budget=budget)
         told = _flat(header(status, app.glyphs, 120)[1])
         assert shown in told

@@ -96,6 +96,12 @@ def test_a_budget_makes_looks_rarer() -> None:
     assert fleet.patrol.pace.requests_per_s <= 0.12
 
 
+def test_who_wants_to_look_oftener_need_not_wait_for_the_next_look() -> None:
+    fleet = Fleet()
+    fleet.seen = fleet.patrol.look(fleet.store, fleet.seen, 60 * INTERVAL)
+    assert fleet.patrol.pause_ns(INTERVAL) == INTERVAL
+
+
 class _At(MemoryStore):
     def __init__(self, endpoint: str) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from backuplock.clock import SECOND, ManualClock
 from backuplock.model import Snapshot
-from backuplock.rounds import DAY_NS, FREE, LONGEST_PASS_NS, PASS_NS, Budget, Prices, Rounds, pace_of
+from backuplock.rounds import DAY_NS, FREE, LONGEST_PASS_NS, PASS_NS, Budget, Prices, Rounds, schedule_of
 from backuplock.stores.memory import MemoryStore
 from backuplock.survey import refresh, sweep
 from harness.builders import Lock, Volume
@@ -20,36 +20,36 @@ AWS = Prices()
 
 
 def test_a_small_store_is_swept_whole_each_time() -> None:
-    found = pace_of(FIVE, hot=20, whole=17, budget=Budget(prices=AWS))
+    found = schedule_of(FIVE, hot=20, whole=17, budget=Budget(prices=AWS))
     assert (found.whole, found.interval_ns) == (True, FIVE)
     assert found.dollars_per_day == pytest.approx(17 * 17_280 * 0.005 / 1000)
     assert found.requests_per_s == pytest.approx(17 / 5)
 
 
 def test_of_a_large_one_only_what_matters_is_read_each_time() -> None:
-    found = pace_of(FIVE, hot=20, whole=1000, budget=Budget(prices=AWS))
+    found = schedule_of(FIVE, hot=20, whole=1000, budget=Budget(prices=AWS))
     assert (found.whole, found.interval_ns, found.pass_ns) == (False, FIVE, PASS_NS)
     assert found.dollars_per_day == pytest.approx((20 * 17_280 + 1000 * 1728) * 0.005 / 1000)
 
 
 def test_a_sweep_that_is_quick_and_free_is_not_spared() -> None:
-    assert pace_of(FIVE, hot=1, whole=5000, quick=True, budget=Budget()).whole
-    assert not pace_of(FIVE, hot=1, whole=5000, quick=True, budget=Budget(prices=AWS)).whole
-    assert not pace_of(FIVE, hot=1, whole=5000, budget=Budget()).whole
+    assert schedule_of(FIVE, hot=1, whole=5000, quick=True, budget=Budget()).whole
+    assert not schedule_of(FIVE, hot=1, whole=5000, quick=True, budget=Budget(prices=AWS)).whole
+    assert not schedule_of(FIVE, hot=1, whole=5000, budget=Budget()).whole
 
 
 def test_for_a_budget_passes_take_longer_before_rounds_do() -> None:
-    some = pace_of(FIVE, hot=15, whole=1000, budget=Budget(dollars_per_day=2, prices=AWS))
+    some = schedule_of(FIVE, hot=15, whole=1000, budget=Budget(dollars_per_day=2, prices=AWS))
     assert (some.interval_ns, some.dollars_per_day) == (FIVE, pytest.approx(2, rel=0.01))
     assert PASS_NS < some.pass_ns < LONGEST_PASS_NS
-    less = pace_of(FIVE, hot=200, whole=1000, budget=Budget(dollars_per_day=2, prices=AWS))
+    less = schedule_of(FIVE, hot=200, whole=1000, budget=Budget(dollars_per_day=2, prices=AWS))
     assert less.interval_ns > FIVE
     assert less.pass_ns == LONGEST_PASS_NS
 
 
 @pytest.mark.parametrize(("rate", "pass_s"), [(5.0, 64), (100.0, PASS_NS // SECOND), (0.1, 3200)])
 def test_where_nothing_is_locked_all_that_may_be_spent_goes_into_passes(rate: float, pass_s: int) -> None:
-    found = pace_of(FIVE, hot=0, whole=320, budget=Budget(requests_per_s=rate))
+    found = schedule_of(FIVE, hot=0, whole=320, budget=Budget(requests_per_s=rate))
     assert (found.whole, found.interval_ns) == (False, FIVE)
     assert found.pass_ns == pytest.approx(pass_s * SECOND)
     assert found.requests_per_s == pytest.approx(320 / pass_s)
@@ -67,7 +67,7 @@ def test_a_budget_is_never_exceeded_by_more_than_what_reading_locks_takes(
     interval_s: int, hot: int, whole: int, reads: float, rate: float | None, dollars: float | None
 ) -> None:
     budget = Budget(rate, dollars, AWS)
-    found = pace_of(interval_s * SECOND, hot=hot, whole=whole, reads=reads, budget=budget)
+    found = schedule_of(interval_s * SECOND, hot=hot, whole=whole, reads=reads, budget=budget)
     assert found.interval_ns >= interval_s * SECOND
     if rate is not None:
         assert found.requests_per_s <= max(rate, rate / 10 + reads) * 1.001
