@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from locktop.app import LocktopApp
 from locktop.badge import Contexts
 from locktop.choosing import NO_CONTEXTS
@@ -10,6 +12,10 @@ from locktop.habits import Memory, habits_path
 from locktop.keymap import Keymap
 from locktop.output.streams import say
 from locktop.session import Session
+from locktop.tidy import by_hand
+
+SWITCH_S = 0.0001
+"""Seconds for which a thread computes while another one wants to."""
 
 
 def run(
@@ -26,6 +32,8 @@ def run(
     nobody foresaw is raised here, once the terminal is as it was. A request to the store that still hangs by
     then keeps nobody: its thread is a daemon.
     """
+    # Threads that sweep have work for seconds: the one that paints waits for each of them after every key.
+    sys.setswitchinterval(SWITCH_S)
     memory = Memory(habits_path())
     told: list[str] = []
     words: tuple[str, ...] = ()
@@ -41,7 +49,8 @@ def run(
                 memory=memory,
             )
             try:
-                app.run(mouse=mouse)
+                with by_hand():
+                    app.run(mouse=mouse)
             finally:
                 session.close()
                 words = _named(session)
