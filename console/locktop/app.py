@@ -16,7 +16,7 @@ from textual.screen import Screen
 
 from backuplock.text import ellipsize_middle, printable
 from locktop.badge import Contexts
-from locktop.choosing import NO_CONTEXTS, Choosing
+from locktop.choosing import NO_CONTEXTS
 from locktop.commands import KeyCommands
 from locktop.controls import USUAL
 from locktop.format import ASCII, Glyphs, name, pick_glyphs
@@ -35,6 +35,7 @@ from locktop.screens.remembering import RememberingLocks
 from locktop.screens.simulate import SimulateScreen
 from locktop.session import Event, Session
 from locktop.status import Status
+from locktop.taking import Taking
 from locktop.theme import DARK, inks
 from locktop.tidy import Tidy
 
@@ -47,7 +48,7 @@ _HEIGHTS: list[tuple[int, str]] = [(0, "-short"), (30, "-tall")]
 _NOTHING = Status("", "", read_only=True, mono_ns=0, wall_ns=0, interval_ns=0)
 
 
-class LocktopApp(Choosing, inherit_bindings=False):
+class LocktopApp(Taking, inherit_bindings=False):
     """The console on one session.
 
     Args:

@@ -37,6 +37,8 @@ class Controls(ContainedApp, inherit_bindings=False):
         self.session = session
         self.picture = Picture(session, read_only=read_only)
         self.labels = keymap
+        self.served = False
+        """Whether the person sits at another machine: what is written here is out of reach."""
         self.set_keymap(dict(keymap.keys))
 
     def place_of(self, screen: Screen[Any]) -> Place:
@@ -53,7 +55,13 @@ class Controls(ContainedApp, inherit_bindings=False):
         """Why a key does nothing in this session, "" if it does."""
         replay = self.session.playback is not None
         read_only = self.picture.status.read_only
-        off = {"write": read_only, "store": replay, "contexts": replay, "recording": not replay}
+        off = {
+            "write": read_only,
+            "store": replay,
+            "contexts": replay,
+            "recording": not replay,
+            "files": self.served,
+        }
         return REASONS[key.needs] if off.get(key.needs) else ""
 
     async def run_action(

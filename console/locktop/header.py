@@ -47,6 +47,8 @@ def header(status: Status, glyphs: Glyphs, width: int) -> tuple[Line, Line]:
     if snapshot is not None and width >= 70 and not skewed:
         delay = rtt(snapshot.rtt_ns)
         right += [("   rtt " if wide else "  ", "dim"), (delay, "text")]
+    if full:
+        right += _cost(status)
     if snapshot is not None and (wide or skewed):
         right += _skew(status, glyphs, full)
     if width < 100:
@@ -81,7 +83,8 @@ def _pulse(status: Status, glyphs: Glyphs) -> list[Part]:
     if status.paused:
         more = f" +{number(status.unseen)} new" if status.unseen else ""
         return [(f"{glyphs.paused} PAUSED", "waiting"), (more, "strong")]
-    pace = f" {_pace(status.interval_ns)}"
+    slow = status.pace is not None and status.pace.interval_ns > status.interval_ns
+    pace = f" {_pace(status.pace.interval_ns if slow and status.pace else status.interval_ns)}"
     if status.failure is not None:
         return [(f"{glyphs.warn} RETRY", "stale")]
     if status.hanging:
@@ -100,7 +103,7 @@ def _playing(tape: Tape, glyphs: Glyphs) -> list[Part]:
 
 
 def _pace(ns: int) -> str:
-    return f"{ns / SECOND:g}s"
+    return f"{ns / SECOND:.3g}s"
 
 
 def _age(status: Status) -> list[Part]:
@@ -108,6 +111,21 @@ def _age(status: Status) -> list[Part]:
         return []
     old = status.outdated or (not status.paused and status.age_ns > 3 * status.interval_ns + 10 * SECOND)
     return [("   ", "text"), (f"{short_seconds(status.age_ns)} old", "stale" if old else "text")]
+
+
+def _cost(status: Status) -> list[Part]:
+    """Requests a second and dollars a day, beside what they may be, where they cost or are limited."""
+    pace, budget = status.pace, status.budget
+    if pace is None or (budget.prices.free and budget.requests_per_s is None):
+        return []
+    parts: list[Part] = [("   ", "text"), (f"{pace.requests_per_s:.1f}", "text")]
+    parts.append((f"/{budget.requests_per_s:g} a s" if budget.requests_per_s else "/s", "dim"))
+    if not budget.prices.free:
+        near = budget.dollars_per_day is not None and pace.dollars_per_day > 0.9 * budget.dollars_per_day
+        parts.append((f" ${pace.dollars_per_day:.2f}", "late" if near else "text"))
+        of = "" if budget.dollars_per_day is None else f" of {budget.dollars_per_day:g}"
+        parts.append((f"{of}/d", "dim"))
+    return parts
 
 
 def _skew(status: Status, glyphs: Glyphs, full: bool) -> list[Part]:

@@ -26,6 +26,7 @@ Place = Literal[
     "break",
     "undo",
     "confirm",
+    "menu",
     "help",
 ]
 
@@ -66,6 +67,7 @@ REASONS: dict[str, str] = {
     "write": "this session is read-only; locktop --write TARGET opens it",
     "store": "this is a recording: no store is asked",
     "contexts": "a recording has no contexts",
+    "files": "this console is served: a file would lie on the server",
     "recording": "only a recording can be wound",
 }
 """Why a key is off while what it needs is not given."""
@@ -106,7 +108,7 @@ KEYS: tuple[Key, ...] = (
     Key("unmark", "U", "U", "", "", "locks"),
     Key("simulate", "a", "a", "simulate an operation", "ACT", "locks", "simulate", 4),
     Key("app.break_locks", "x", "x", "break it, or those marked", "ACT", "locks", "break", 3, True, "write"),
-    Key("copy_key", "y", "y", "copy the lock's key", "ACT", "locks", "copy key", 5),
+    Key("copy_key", "y", "y Y", "copy the lock's key, menu", "ACT", "locks", "copy key", 5),
     # Everywhere
     *(
         Key(
@@ -154,8 +156,10 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("jump(-1)", "left_square_bracket", "[", "", "", "app", needs="recording"),
     Key("undo_view", "u", "u", "broken locks, put one back", "PROGRAM", "app", needs="store"),
-    Key("contexts", "C", "C T", "another context, theme", "PROGRAM", "app", needs="contexts"),
+    Key("contexts", "C", "C T E", "context, theme, export", "PROGRAM", "app", needs="contexts"),
     Key("themes", "T", "T", "choose a theme", "", "app"),
+    Key("copy_menu", "Y", "Y", "copy something: a menu", "", "app"),
+    Key("export", "E", "E", "export what the view shows", "", "app", needs="files"),
     Key("help", "question_mark,f1", "?", "this help", "PROGRAM", "app", "help", 0),
     Key("quit", "q,ctrl+q", "q", "quit", "PROGRAM", "app", "quit", 0),
     Key("quit", "ctrl+c", "^c", "", "", "app"),
@@ -171,7 +175,7 @@ KEYS: tuple[Key, ...] = (
     Key("scroll_to('first')", "g,home", "g G", "to the top, the end", "MOVE", "details"),
     Key("scroll_to('last')", "G,end", "G", "", "", "details"),
     Key("simulate", "a", "a", "simulate an operation", "VIEW", "details", "simulate", 2),
-    Key("copy_key", "y", "y", "copy the lock's key", "VIEW", "details", "copy key", 5),
+    Key("copy_key", "y", "y Y", "copy the lock's key, menu", "VIEW", "details", "copy key", 5),
     Key("app.break_locks", "x", "x", "break this lock", "VIEW", "details", "break", 3, True, "write"),
     Key("wrap", "w", "w", "the lock's body in full", "VIEW", "details", "wrap", 7),
     Key("back", "escape,backspace", "esc", "back", "VIEW", "details", "back", 1),
@@ -185,7 +189,7 @@ KEYS: tuple[Key, ...] = (
     Key("names", "v", "v", "volume ids or claims first", "VIEW", "blocked", "names", 6),
     Key("open", "enter", "enter", "all about this volume", "VIEW", "blocked", "volume", 2),
     Key("simulate", "a", "a", "what if one acquired", "VIEW", "blocked", "simulate", 4),
-    Key("copy", "y", "y", "copy the volume's id", "VIEW", "blocked", "copy", 6),
+    Key("copy", "y", "y Y", "copy its id, menu", "VIEW", "blocked", "copy", 6),
     # Simulate
     Key("move(1)", "j,down", "j k", "scroll, next row", "MOVE", "simulate"),
     Key("move(-1)", "k,up", "k", "", "", "simulate"),
@@ -208,7 +212,7 @@ KEYS: tuple[Key, ...] = (
     Key("renewals", "R", "R", "show renewals, hide them", "FIND", "events", "renewals", 4),
     Key("names", "v", "v", "volume ids or claims first", "VIEW", "events", "names", 6),
     Key("open", "enter", "enter", "all about this volume", "VIEW", "events", "volume", 2),
-    Key("copy", "y", "y", "copy this line", "VIEW", "events", "copy", 6),
+    Key("copy", "y", "y Y", "copy this line, menu", "VIEW", "events", "copy", 6),
     # Explain
     Key("select(1)", "j,down", "j k", "next, previous complaint", "MOVE", "explain", "move", 4),
     Key("select(-1)", "k,up", "k", "", "", "explain"),
@@ -255,6 +259,11 @@ KEYS: tuple[Key, ...] = (
     Key("scroll(1)", "j,down", "down up", "scroll", "", "confirm"),
     Key("scroll(-1)", "k,up", "up", "", "", "confirm"),
     Key("back", "escape", "esc", "cancel", "", "confirm", "cancel", 0),
+    # Menus
+    Key("move(1)", "j,down", "j k", "down, up", "", "menu"),
+    Key("move(-1)", "k,up", "k", "", "", "menu"),
+    Key("choose", "enter", "enter", "take it", "", "menu", "take it", 1),
+    Key("back", "escape", "esc", "close", "", "menu", "close", 0),
     # Help
     Key("back", "escape,question_mark,f1,enter", "esc", "close", "", "help", "close", 0),
     Key("app.quit", "q", "q", "", "", "help"),

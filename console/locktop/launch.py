@@ -25,16 +25,18 @@ def run(
     mouse: bool = True,
     contexts: Contexts = NO_CONTEXTS,
     keymap: Keymap = USUAL,
+    served: bool = False,
 ) -> int:
     """Show the console; the exit code of the process.
 
     Every session gets an app of its own, so that nothing of one store is taken for another's. An error that
     nobody foresaw is raised here, once the terminal is as it was. A request to the store that still hangs by
-    then keeps nobody: its thread is a daemon.
+    then keeps nobody: its thread is a daemon. `served`: the person sits at a browser elsewhere.
     """
     # Threads that sweep have work for seconds: the one that paints waits for each of them after every key.
     sys.setswitchinterval(SWITCH_S)
-    memory = Memory(habits_path())
+    # What strangers like is not to be remembered as the person's own.
+    memory = Memory() if served else Memory(habits_path())
     told: list[str] = []
     words: tuple[str, ...] = ()
     try:
@@ -48,6 +50,7 @@ def run(
                 keymap=keymap,
                 memory=memory,
             )
+            app.served = served
             try:
                 with by_hand():
                     app.run(mouse=mouse)

@@ -69,6 +69,8 @@ class Picture:
             mono_ns=session.clock.mono_ns(),
             wall_ns=session.clock.wall_ns(),
             interval_ns=session.interval_ns,
+            pace=session.pace,
+            budget=session.budget,
             heard_mono_ns=None if began is None else max(began, self._progress_mono_ns),
             tape=session.playback.tape if session.playback is not None else None,
         )

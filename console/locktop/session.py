@@ -19,8 +19,9 @@ from backuplock.errors import BackupLockError, Denied, Malformed, Missing, Unrea
 from backuplock.journal import Journal
 from backuplock.journal.reader import Gap
 from backuplock.model import Snapshot
+from backuplock.rounds import Budget, Pace
 from backuplock.stores.base import Store
-from backuplock.survey import ASSUMED_ERROR_NS, Cancelled, Progress, sweep
+from backuplock.survey import ASSUMED_ERROR_NS, Cancelled, Progress
 from backuplock.text import printable
 from backuplock.watch import Event as LockEvent
 from backuplock.watch import Track
@@ -29,6 +30,7 @@ from locktop.block_list import BlockList, blocks_of
 from locktop.breaker import Breaker
 from locktop.chronicle import Chronicle, Explored
 from locktop.deeds import Care, DeedEvent
+from locktop.patrol import Patrol
 from locktop.playback import Playback
 from locktop.rows import Board, board_of
 
@@ -119,6 +121,7 @@ class Session:
         playback: the recording that `clock` plays, for a replay. It takes the place of the journal.
         breaker: who breaks locks and puts them back; started and closed along with the session.
         badge: how the context of the target is marked.
+        budget: what looking may cost, asked of each store that is opened.
     """
 
     def __init__(
@@ -135,6 +138,7 @@ class Session:
         playback: Playback | None = None,
         breaker: Breaker | None = None,
         badge: Badge = NO_BADGE,
+        budget: Callable[[Store], Budget] | None = None,
     ) -> None:
         self.badge = badge
         self.label = printable(label)
@@ -147,8 +151,9 @@ class Session:
         self._blocks: BlockList | None = None
         self._jumps, self._anew = 0, False
         self._open = open_store
+        self._budget = budget
+        self._patrol = Patrol(self.clock, nanoseconds(clock_error_s))
         self._interval_ns = nanoseconds(interval_s)
-        self._clock_error_ns = nanoseconds(clock_error_s)
         self._jitter = jitter
         self._deliver: Callable[[Event], object] = _drop
         self._wake = threading.Event()
@@ -179,6 +184,16 @@ class Session:
     def interval_ns(self) -> int:
         """Nanoseconds between two sweeps."""
         return self._interval_ns
+
+    @property
+    def pace(self) -> Pace | None:
+        """How often is looked within the budget, and what that costs; None before anything is known of it."""
+        return self._patrol.pace
+
+    @property
+    def budget(self) -> Budget:
+        """What looking may cost."""
+        return self._patrol.budget
 
     @property
     def sweeping_since_mono_ns(self) -> int | None:
@@ -250,13 +265,16 @@ class Session:
 
     def _look(self, store: Store | None) -> tuple[Store | None, Event | None]:
         """Sweep once; the store to go on with, and what came of it (None: it was cancelled)."""
+        whole = self._asked.is_set() or self._failures > 0
         self._asked.clear()
         if self._wound:
             self._forget()
         self._sweeping_since = self.clock.mono_ns()
         try:
-            store = store or self._open()
-            event: Event = self._sweep(store)
+            if store is None:
+                store = self._open()
+                self._patrol.budget = self._budget(store) if self._budget is not None else Budget()
+            event: Event = self._sweep(store, whole=whole)
         except Cancelled:
             return store, None
         except BackupLockError as error:
@@ -286,7 +304,8 @@ class Session:
         self._deliver(VolumeExplored(explored))
 
     def _left(self) -> int:
-        return self._due + (0 if self._failures else self._interval_ns) - self.clock.mono_ns()
+        pause = 0 if self._failures else self._patrol.pause_ns(self._interval_ns)
+        return self._due + pause - self.clock.mono_ns()
 
     def _is_due(self) -> bool:
         return self._asked.is_set() or self._left() <= 0
@@ -311,12 +330,22 @@ class Session:
         self.board = self._blocks = None
         self._chronicle.forget()
 
-    def _sweep(self, store: Store) -> SnapshotArrived:
-        snapshot = sweep(
+    def _cared_for(self) -> set[str]:
+        """Volumes to look at each time, with locks or without."""
+        cared = set() if self._attended is None else {self._attended}
+        if self.breaker is not None:
+            # That a broken lock stays away is only known of a volume that is looked at.
+            cared.update(care.vigil.token.volume for care in self.breaker.aftermath.cares)
+        return cared
+
+    def _sweep(self, store: Store, *, whole: bool) -> SnapshotArrived:
+        snapshot = self._patrol.look(
             store,
             self.snapshot,
-            clock=self.clock,
-            clock_error_ns=self._clock_error_ns,
+            self._interval_ns,
+            cared_for=self._cared_for(),
+            # A recording is a picture at each instant: there is nothing to spare.
+            whole=whole or self.playback is not None,
             progress=self._reporter(),
             stop=self._stop,
         )
@@ -325,6 +354,7 @@ class Session:
         self.board = board_of(snapshot, self.board)
         self._blocks = blocks_of(self.board, self._blocks)
         happened, cares = self._take(store, snapshot)
+        self._patrol.heed(happened)
         self._failures = 0
         self._due = self.clock.mono_ns()
         anew, self._anew = self._anew, False

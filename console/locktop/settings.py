@@ -46,7 +46,10 @@ class Settings:
     Attributes:
         context: the name of the context that counts; None if none does.
         target: the backup target as given; None if none was.
-        interval: seconds between two sweeps of the console.
+        interval: seconds between two looks of the console.
+        requests_per_second: what looking may ask of the store at most; None is as much as it takes.
+        dollars_per_day: what looking may cost at most, where requests cost anything.
+        prices: what they cost: "auto" (AWS's on AWS, else nothing), "aws", "free", or "LIST/GET".
         timeout: seconds that a command waits for a store; None waits for ever.
         clock_error: seconds by which a store's clock that tells nothing of itself may be off.
         ascii: draw without symbols beyond ASCII.
@@ -60,6 +63,9 @@ class Settings:
     context: Value[str | None]
     target: Value[str | None]
     interval: Value[float]
+    requests_per_second: Value[float | None]
+    dollars_per_day: Value[float]
+    prices: Value[str]
     timeout: Value[float | None]
     clock_error: Value[float]
     ascii: Value[bool]
@@ -143,6 +149,9 @@ def resolve(
         context=context,
         target=where("target", _text, None),
         interval=pick("interval", _interval, 2.0),
+        requests_per_second=pick("requests-per-second", _rate, None),
+        dollars_per_day=pick("dollars-per-day", _dollars, 2.0),
+        prices=pick("prices", _prices, "auto"),
         timeout=pick("timeout", _timeout, None),
         clock_error=pick("clock-error", _clock_error, 900.0),
         ascii=pick("ascii", _boolean, False),
@@ -160,6 +169,9 @@ def parsers() -> dict[str, Callable[[str], object]]:
     """How the values of settings are taken apart; each raises ValueError that says what is allowed."""
     return {
         "interval": _interval,
+        "requests-per-second": _rate,
+        "dollars-per-day": _dollars,
+        "prices": _prices,
         "timeout": _timeout,
         "clock-error": _clock_error,
         "ascii": _boolean,
@@ -193,8 +205,26 @@ def _clock_error(text: str) -> float:
     return _seconds(text, 0, 31_536_000)
 
 
+def _rate(text: str) -> float | None:
+    return _number(text, 0.01, 10_000, "requests a second")
+
+
+def _dollars(text: str) -> float:
+    return _number(text, 0.01, 100_000, "dollars a day")
+
+
+def _prices(text: str) -> str:
+    if not re.fullmatch(r"auto|aws|free|\d{1,4}(\.\d{1,6})?/\d{1,4}(\.\d{1,6})?", text):
+        raise ValueError("auto, aws, free, or dollars for 1,000 LIST and 1,000 GET: 0.005/0.0004")
+    return text
+
+
 def _seconds(text: str, least: float, most: float) -> float:
-    form = f"a number of seconds from {least:g} to {most:g}"
+    return _number(text, least, most, "seconds")
+
+
+def _number(text: str, least: float, most: float, of: str) -> float:
+    form = f"a number of {of} from {least:g} to {most:g}"
     try:
         found = float(text)
     except ValueError:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from backuplock.clock import SECOND, Span
+from backuplock.rounds import Budget, Pace
 from backuplock.watch import Event, Track
 from locktop.badge import Badge
 from locktop.block_list import BlockList
@@ -56,7 +57,8 @@ class Status:
     `happened` counts the events that are no mere renewals. `blocks` is what is blocked on the board.
     `explored` is about the volume that is attended, `unrecorded` says why no journal is written. `tape` is
     where the recording stands, in a replay. `deeds` is about locks that are broken here and put back.
-    `badge` is how the context is marked.
+    `badge` is how the context is marked. `pace` is how often is looked, and what it costs, `budget` what it
+    may.
     """
 
     label: str
@@ -84,6 +86,8 @@ class Status:
     tape: Tape | None = None
     deeds: Deeds = field(default_factory=Deeds)
     badge: Badge = field(default_factory=Badge)
+    pace: Pace | None = None
+    budget: Budget = field(default_factory=Budget)
 
     @property
     def now(self) -> Span:

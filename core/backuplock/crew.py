@@ -23,12 +23,12 @@ class Crew(Generic[T]):
     process waits for a task that hangs. What such a task brings later is dropped.
 
     Args:
-        size: threads at most; they start as they are needed.
+        size: threads at most; they start as they are needed. Raised later, more of them will.
         name: what they are called.
     """
 
     def __init__(self, size: int, name: str) -> None:
-        self._size = size
+        self.size = size
         self._name = name
         self._tasks: queue.SimpleQueue[Callable[[], T] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[T] | BaseException] = queue.SimpleQueue()
@@ -49,7 +49,7 @@ class Crew(Generic[T]):
         """
         self._given += 1
         self._tasks.put(task)
-        if len(self._threads) < min(self._size, self._given):
+        if len(self._threads) < min(self.size, self._given):
             thread = threading.Thread(
                 target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
             )

@@ -64,14 +64,22 @@ class Unreachable(StoreError):
 
     Args:
         retry_after: seconds the store asked us to wait, if it said so.
+        busy: the store says that it has too much to do.
         untouched: as the attribute; by default nothing is sure.
     """
 
     def __init__(
-        self, what: str, *, advice: str = "", retry_after: float | None = None, untouched: bool = False
+        self,
+        what: str,
+        *,
+        advice: str = "",
+        retry_after: float | None = None,
+        busy: bool = False,
+        untouched: bool = False,
     ) -> None:
         super().__init__(what, advice=advice)
         self.retry_after = retry_after
+        self.busy = busy
         self.untouched = untouched
 
 

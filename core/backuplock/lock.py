@@ -101,8 +101,8 @@ class BackupLock:
         is removed first; if that fails, a note on the exception says so.
 
         It takes `timeout` and, on a store that hangs, one request's time limit: of S3 20 s for a write or a
-        removal, 41 s for a listing or a read, which are asked twice (`Limits`); a mount that hangs has no
-        limit but its own. What is left to be removed then a thread goes on with, and the error says that
+        removal, 41 s for a listing or a read, which are asked twice (`Limits`); of NFS and CIFS
+        30 s for each. What is left to be removed then a thread goes on with, and the error says that
         it may be left. An attempt that is under way after `timeout` may be decided up to 15 s later.
 
         Raises:

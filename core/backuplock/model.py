@@ -169,7 +169,8 @@ class Snapshot:
     sorted by name and holds every volume found, locked or not. `problems` are failures that belong to no
     one volume (a branch of the tree that could not be listed); with any of them, or with `truncated`,
     the picture is incomplete and absence proves nothing. `capabilities` are the store's, as far as they were
-    known then; None in a recording.
+    known then; None in a recording. `by_folder` has the volumes by the keys of their folders, where those
+    are known.
     """
 
     target: str
@@ -185,6 +186,7 @@ class Snapshot:
     store_present: bool = True
     capabilities: Capabilities | None = field(default=None, compare=False, repr=False)
     by_key: dict[str, LockFile] = field(default_factory=dict, compare=False, repr=False)
+    by_folder: dict[str, VolumeView] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def locks(self) -> tuple[LockFile, ...]:

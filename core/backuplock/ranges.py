@@ -10,8 +10,8 @@ from backuplock.asking import Asking
 from backuplock.clock import SECOND
 from backuplock.errors import Malformed, StoreError, Unreachable
 from backuplock.model import VolumeView
-from backuplock.scan import Disordered, PageSize, Scan, scans
-from backuplock.stores.base import Branched, Found, Ranged
+from backuplock.scan import ROLLED_PAGE, Disordered, PageSize, Scan, scans
+from backuplock.stores.base import Branched, Found, Keys, Ranged, rolling_of
 from backuplock.views import Views, unlistable
 
 NO_KEYS = (".", "..")
@@ -95,6 +95,7 @@ class Chain:
                 if branch is None:
                     tasks.append(self._by_folders(first))
                     continue
+                ready += [(folder, self._views.idle(name, folder)) for name, folder in branch.idle]
                 if self._alone:
                     # Threads would only wait for each other: what is read is as near as what is listed.
                     ready += [(volume.folder, _view(self._views, volume)) for volume in branch.volumes]
@@ -119,7 +120,6 @@ class Ranges:
     Args:
         ranged: what the store offers; None if it does not.
         by_folders: the task that lists one first level folder by folder.
-        workers: tasks that run side by side; ranges are split while there are fewer of them.
     """
 
     def __init__(
@@ -128,24 +128,24 @@ class Ranges:
         asking: Asking,
         views: Views,
         by_folders: Callable[[str], Task],
-        workers: int,
     ) -> None:
         self._ranged = ranged
+        self._rolling = rolling_of(ranged)
         self._asking = asking
         self._views = views
         self._by_folders = by_folders
-        self._workers = workers
         self._size = PageSize()
         self._guard = threading.Lock()
         self._usable = ranged is not None
         self._running = self._failed = self._pages = self._slow = 0
         self._limit_ns = _SLOW_NS
 
-    def begin(self, firsts: tuple[str, ...]) -> tuple[Task, ...]:
-        """The tasks that read these first levels, sorted; one folder has been listed before."""
+    def begin(self, firsts: tuple[str, ...], *, part: bool = False) -> tuple[Task, ...]:
+        """The tasks that read these first levels, sorted; one folder has been listed before. `part`: there
+        are others, and between these there are none."""
         if self._ranged is None:
             return tuple(map(self._by_folders, firsts))
-        begun = scans(firsts)
+        begun = scans(firsts, part=part)
         self._running = len(begun)
         self._limit_ns = max(_SLOW_NS, _SLOW_TIMES * (self._asking.rtt_ns or 0))
         return tuple(self._page_of(self._ranged, scan) for scan in begun)
@@ -159,9 +159,8 @@ class Ranges:
         def task() -> Done:
             if not self._usable:
                 return self._instead(scan)
-            limit = self._size.keys
             try:
-                page, took = self._asking.keys(ranged, scan.prefix, scan.after, limit)
+                page, took, limit = self._ask(ranged, scan)
                 found = scan.take(page)
             except Disordered:
                 ranged.distrust()
@@ -172,11 +171,24 @@ class Ranges:
                 # can give. What fails in any case is told by the folders' own failures.
                 self._note(failed=_FAILURES if not isinstance(error, Unreachable) else 1)
                 return self._instead(scan)
-            self._size.learn(limit, scan.wasted)
+            if limit is not None:
+                self._size.learn(limit, scan.wasted)
             self._note(slow=took > self._limit_ns)
             return self._onward(ranged, scan, found)
 
         return task
+
+    def _ask(self, ranged: Ranged, scan: Scan) -> tuple[Keys, int, int | None]:
+        """The next page of a range, how long it took, and how many keys were asked for (None: enough)."""
+        rolling = self._rolling
+        if rolling is not None:
+            page, took = self._asking.rolled(rolling, scan.prefix, scan.after, ROLLED_PAGE)
+            if page is not None and scan.fits(page):
+                return page, took, None
+            self._rolling = None
+        limit = self._size.keys
+        page, took = self._asking.keys(ranged, scan.prefix, scan.after, limit)
+        return page, took, limit
 
     def _onward(self, ranged: Ranged, scan: Scan, found: list[Found]) -> Done:
         ready, tasks = sorted_out(self._views, found)
@@ -184,7 +196,7 @@ class Ranges:
             other = None
             if scan.done:
                 self._running -= 1
-            elif self._running < self._workers and (other := scan.split()) is not None:
+            elif self._running < self._asking.pace.most and (other := scan.split()) is not None:
                 self._running += 1
         if scan.done:
             onward = [self._by_folders(first) for first in scan.missed()]
@@ -203,7 +215,11 @@ class Ranges:
             self._failed += failed
             self._slow += slow
             walks = self._slow >= _SLOW_PAGES and 2 * self._slow > self._pages
-            if self._failed >= _FAILURES or walks:
+            if walks and self._rolling is not None:
+                # It walks through the blocks that it leaves out: cheaper to leap over them from here.
+                self._rolling.unroll()
+                self._rolling, self._pages, self._slow = None, 0, 0
+            elif self._failed >= _FAILURES or walks:
                 self._usable = False
 
 

@@ -11,10 +11,11 @@ from the last key on.
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 
 from backuplock import layout
-from backuplock.stores.base import Entry, Found, Keys, Listing
+from backuplock.stores.base import BLOCKS, Entry, Found, Keys, Listing
 
 _BASE = f"{layout.VOLUMES}/"
 _BEFORE_LOCKS = layout.LOCKS[:-1]
@@ -23,7 +24,12 @@ _BEFORE_CFG = layout.VOLUME_CFG[:-1]
 _LAST = "\U0010fffd"
 """Sorts behind whatever a name begins with in practice; the last character that every XML may hold."""
 
+_HIDDEN = re.compile(re.escape(_BASE) + "[0-9a-f]{2}/[0-9a-f]{2}/blocks/")
+"""A volume that is left out as a whole; deeper down only what lies in folders of a volume is."""
+
 FIRST_PAGE = 16
+ROLLED_PAGE = 1000
+"""Keys of a page without blocks: nothing on it is read in vain, and S3 gives no more."""
 SMALLEST_PAGE = 4
 LARGEST_PAGE = 256
 
@@ -123,6 +129,10 @@ class Scan:
         self._firsts, self._end = mine, border
         return other
 
+    def fits(self, page: Keys) -> bool:
+        """Whether a page without what lies in `blocks/` leaves out no lock: a volume may be called so."""
+        return not any(_HIDDEN.fullmatch(one.name) for one in page.entries if one.name.endswith(BLOCKS))
+
     @property
     def _at(self) -> str:
         """The first level that is being read."""
@@ -216,8 +226,12 @@ class _Volume:
         return Found(self._name, self._folder, inside, locks)
 
 
-def scans(firsts: tuple[str, ...]) -> list[Scan]:
-    """The ranges to begin with: one for each first hex digit, or each first level where there are few."""
+def scans(firsts: tuple[str, ...], *, part: bool = False) -> list[Scan]:
+    """The ranges to begin with: one for each first hex digit, or each first level where there are few; of a
+    `part` of them, neighbours, one."""
+    if part and firsts:
+        begin, end = _BASE + firsts[0], f"{_BASE}{firsts[-1]}/{_LAST}"
+        return [Scan(firsts, prefix=_BASE, end=end, after=begin)]
     if len(firsts) <= _DIGITS:
         return [Scan((first,), prefix=f"{_BASE}{first}/") for first in firsts]
     return [

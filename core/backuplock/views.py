@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from backuplock import layout
 from backuplock.asking import Asking
@@ -60,6 +61,23 @@ class Views:
             ghost=not inside.entries and inside.folders == (layout.LOCKS,) and name != layout.BACKING_IMAGE,
         )
 
+    def idle(self, name: str, folder: str) -> VolumeView:
+        """The view of a volume that is known to have no locks, and of which nothing else is known."""
+        return VolumeView(name, names=self._names_of(name, folder)) if self._all_names else VolumeView(name)
+
+    def again(self, before: VolumeView, folder: str) -> VolumeView:
+        """The view of a volume whose `locks/` is listed here; all else is as it was.
+
+        Raises:
+            StoreError: it could not be listed.
+        """
+        locks = f"{folder}/{layout.LOCKS}"
+        found, leftovers = self._locks(before.name, locks, self._asking.list(locks))
+        names = before.names
+        if found and names is None and not before.locks and not before.ghost:
+            names = self._names_of(before.name, folder)
+        return replace(before, locks=found, leftovers=leftovers, names=names)
+
     def needs_reading(self, name: str, folder: str, inside: Listing, locks: Listing) -> bool:
         """Whether `of` would send a request."""
         if (locks.entries or self._all_names) and name not in self._names and _has_cfg(inside):
@@ -85,8 +103,9 @@ class Views:
         return tuple(locks), tuple(leftovers)
 
     def _volume_names(self, name: str, folder: str, inside: Listing) -> VolumeNames | None:
-        if not _has_cfg(inside):
-            return None
+        return self._names_of(name, folder) if _has_cfg(inside) else None
+
+    def _names_of(self, name: str, folder: str) -> VolumeNames | None:
         # A claim keeps its name for the life of the volume: one read a volume is enough.
         if name in self._names:
             return self._names[name]

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from backuplock import layout
 from backuplock.asking import Asking
 from backuplock.clock import SECOND, Clock, Observation, assumed, observe
 from backuplock.crew import Crew
-from backuplock.errors import Irregular, StoreError, Unreachable
+from backuplock.errors import Irregular, Malformed, StoreError, Unreachable
 from backuplock.model import LockFile, Snapshot, VolumeView
+from backuplock.pace import Pace
 from backuplock.ranges import NO_KEYS, Chain, Done, Ranges, Task, nameless
 from backuplock.stores.base import Listing, Store, branched_of, ranged_of
 from backuplock.views import Views, unlistable
-
-WORKERS = 16
-"""Requests in flight at most; a boto3 client keeps 10 to 50 connections and gains nothing beyond."""
 
 ASSUMED_ERROR_NS = 900 * SECOND
 """Error bar of a store's clock of which nothing is known. S3 refuses clients more than 15 min off."""
@@ -54,34 +52,27 @@ class Walk:
         progress: Callable[[Progress], None] | None,
         stop: threading.Event,
         all_names: bool,
+        workers: int | None = None,
     ) -> None:
         self._store = store
         self._previous = previous
         self._clock = clock
         self._progress = progress
         self._stop = stop
-        self._asking = Asking(store, clock, previous.clock if previous else None)
+        self._asking = Asking(store, clock, previous.clock if previous else None, Pace(clock, stop, workers))
         self._views = Views(self._asking, previous, all_names)
 
     # -- the run
 
-    def run(self, workers: int, clock_error_ns: int) -> Snapshot:
+    def run(self, clock_error_ns: int) -> Snapshot:
         began = self._clock.mono_ns()
         root = self._asking.list(layout.VOLUMES)
         present = bool(root.folders or root.entries) or self._has_backupstore()
         firsts = tuple(name for name in _leading_on(root) if layout.is_shard(name))
         volumes: dict[str, VolumeView] = {}
         problems: list[str] = []
-        ranges = Ranges(ranged_of(self._store), self._asking, self._views, self._first_level, workers)
-        with Crew[Done](workers, "sweep") as crew:
-            branched = branched_of(self._store)
-            if branched is not None:
-                tasks = Chain(branched, self._asking, self._views, self._first_level).begin(firsts)
-            else:
-                tasks = ranges.begin(firsts)
-            self._drain(crew, tasks, volumes, problems)
-        ranges.end(well=not problems and not any(view.problem for view in volumes.values()))
-        return self._snapshot(began, list(volumes.values()), problems, clock_error_ns, present=present)
+        self._read(firsts, (), volumes, problems, part=False)
+        return self._snapshot(began, volumes, problems, clock_error_ns, present=present)
 
     def look(self, volume: str, folder: str, clock_error_ns: int) -> Snapshot:
         began = self._clock.mono_ns()
@@ -89,11 +80,82 @@ class Walk:
             inside = self._asking.list(folder)
         except Irregular as error:
             # Longhorn follows it: what it holds is unknown, not nothing.
-            return self._snapshot(began, [unlistable(volume, error)], [], clock_error_ns, present=True)
+            odd = {folder: unlistable(volume, error)}
+            return self._snapshot(began, odd, [], clock_error_ns, present=True)
         found = bool(inside.entries or inside.folders)
         present = found or self._has_backupstore()
-        volumes = [self._views.of(volume, folder, inside)] if found else []
+        volumes = {folder: self._views.of(volume, folder, inside)} if found else {}
         return self._snapshot(began, volumes, [], clock_error_ns, present=present)
+
+    def refresh(
+        self, before: Snapshot, volumes: Collection[str], part: Collection[str], clock_error_ns: int
+    ) -> Snapshot:
+        began = self._clock.mono_ns()
+        kept = dict(before.by_folder) or _folders(before.volumes)
+        known = {view.name for view in before.volumes}
+        problems, there = list(before.problems), before.store_present
+        firsts: tuple[str, ...] = ()
+        if part:
+            root = self._asking.list(layout.VOLUMES)
+            there = bool(root.folders or root.entries) or self._has_backupstore()
+            firsts = tuple(name for name in _leading_on(root) if layout.is_shard(name) and name in part)
+            kept = {folder: view for folder, view in kept.items() if _first(folder) not in part}
+            problems = [problem for problem in problems if _first(problem) not in part]
+        hot = [folder for folder, view in kept.items() if _is_hot(view) or view.name in volumes]
+        tasks = [self._once_more(kept[folder].name, folder, kept.pop(folder)) for folder in hot]
+        new = sorted(set(volumes) - known)
+        tasks += [self._once_more(name, layout.volume_folder(name), None) for name in new]
+        views: dict[str, VolumeView] = {}
+        self._read(firsts, tuple(tasks), views, problems, part=True)
+        return self._snapshot(
+            began, kept | views, problems, clock_error_ns, present=there or bool(kept or views)
+        )
+
+    def _read(
+        self,
+        firsts: tuple[str, ...],
+        tasks: tuple[Task, ...],
+        volumes: dict[str, VolumeView],
+        problems: list[str],
+        *,
+        part: bool,
+    ) -> None:
+        """Read first levels, whole, and what else there is to do."""
+        branched = branched_of(self._store)
+        ranges = Ranges(ranged_of(self._store), self._asking, self._views, self._first_level)
+        told = len(problems)
+        with Crew[Done](self._asking.pace.most, "sweep") as crew:
+            if branched is not None:
+                begun = Chain(branched, self._asking, self._views, self._first_level).begin(firsts)
+            else:
+                begun = ranges.begin(firsts, part=part)
+            self._drain(crew, (*tasks, *begun), volumes, problems)
+        if firsts:
+            well = len(problems) == told and not any(view.problem for view in volumes.values())
+            ranges.end(well=well)
+
+    def _once_more(self, name: str, folder: str, known: VolumeView | None) -> Task:
+        def task() -> Done:
+            if known is None or known.problem:
+                return self._anew(name, folder)
+            try:
+                return Done(volumes=((folder, self._views.again(known, folder)),))
+            except StoreError as error:
+                return Done(volumes=((folder, unlistable(name, error)),), unreachable=_lost(error))
+
+        return task
+
+    def _anew(self, name: str, folder: str) -> Done:
+        """A volume of which nothing is known; nothing, if there is none."""
+        if name in NO_KEYS:
+            return Done(volumes=((folder, nameless(name)),))
+        try:
+            inside = self._asking.list(folder)
+            if not (inside.entries or inside.folders):
+                return Done()
+            return Done(volumes=((folder, self._views.of(name, folder, inside)),))
+        except StoreError as error:
+            return Done(volumes=((folder, unlistable(name, error)),), unreachable=_lost(error))
 
     def _drain(
         self,
@@ -107,7 +169,11 @@ class Walk:
         while waiting or crew.busy:
             if self._stop.is_set():
                 raise Cancelled
-            while waiting and crew.busy < 4 * WORKERS:
+            pace = self._asking.pace
+            crew.size = pace.most
+            # A queue keeps all at work while this thread is not; a busy store gets no more than it can do.
+            room = pace.most if pace.slowed else 4 * pace.most
+            while waiting and crew.busy < room:
                 crew.give(waiting.popleft())
             done = crew.take(_HEED_S)
             for came in done:
@@ -126,14 +192,14 @@ class Walk:
     def _snapshot(
         self,
         began: int,
-        volumes: list[VolumeView],
+        volumes: dict[str, VolumeView],
         problems: list[str],
         clock_error_ns: int,
         *,
         present: bool,
     ) -> Snapshot:
         ended, wall = self._clock.mono_ns(), self._clock.wall_ns()
-        ordered = tuple(sorted(volumes, key=lambda volume: volume.name))
+        ordered = tuple(sorted(volumes.values(), key=lambda volume: volume.name))
         by_key = {lock.key: lock for volume in ordered for lock in volume.locks}
         for seen in self._refreshes(by_key, ended):
             self._asking.seen = observe(self._asking.seen, seen, "refreshes seen")
@@ -154,6 +220,7 @@ class Walk:
             store_present=present,
             capabilities=self._store.capabilities,
             by_key=by_key,
+            by_folder=volumes,
         )
 
     def _refreshes(self, by_key: Mapping[str, LockFile], ended: int) -> list[Observation]:
@@ -221,6 +288,30 @@ def _leading_on(listing: Listing) -> tuple[str, ...]:
     a link fails, and that is told; what else is irregular (a pipe) turns out to have nothing in it."""
     odd = [entry.name for entry in listing.entries if not entry.regular]
     return tuple(sorted({*listing.folders, *odd})) if odd else listing.folders
+
+
+def _is_hot(view: VolumeView) -> bool:
+    return bool(view.locks or view.leftovers or view.problem)
+
+
+def _first(folder: str) -> str:
+    """The first level of a folder, or of a problem, which begins with one; "" where there is none."""
+    return folder.removeprefix(f"{layout.VOLUMES}/")[:2] if folder.startswith(f"{layout.VOLUMES}/") else ""
+
+
+def _folders(views: tuple[VolumeView, ...]) -> dict[str, VolumeView]:
+    """Where the volumes of a Snapshot lie that does not tell: where their locks do, else where Longhorn would
+    have put them."""
+    found: dict[str, VolumeView] = {}
+    for view in views:
+        if view.locks:
+            found[view.locks[0].key.rpartition(f"/{layout.LOCKS}/")[0]] = view
+            continue
+        try:
+            found[layout.volume_folder(view.name)] = view
+        except Malformed:
+            found[f"{layout.VOLUMES}//{view.name}"] = view
+    return found
 
 
 _PASSIVE = ("assumed", "refreshes seen")

@@ -9,11 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from backuplock.model import Snapshot
-from backuplock.survey import sweep
+from backuplock.rounds import Budget, Prices
+from backuplock.survey import refresh, sweep
 from benchmarks.fleet_files import make_fleet
 from benchmarks.plain import PlainSweep, Swept
 from benchmarks.table import Row, Run, rivals, tell, timed
 from harness.listing import ListingServer, MadeUp
+from harness.patrol import watch
 from harness.process import executable
 from harness.proxy import FaultProxy, Rule
 from harness.rclone import start_rclone
@@ -147,6 +149,52 @@ def with_millions_of_blocks(folder: Path, volumes: int) -> list[Row]:
             1.05,
         ),
     ]
+
+
+def leaving_blocks_out(folder: Path, volumes: int) -> list[Row]:
+    """A store that cuts keys where it is told to, as AWS does, against the same that is asked for all keys;
+    and 50 volumes with locks, read again."""
+    del folder
+    with ListingServer(MadeUp(volumes=volumes, blocks=2000, locked=volumes // 50)) as server:
+        store, other = server.store(PREFIX, writable=False), server.store(PREFIX, writable=False)
+        other.unroll()
+        first, all_keys = _seen(timed(lambda: sweep(store))), _seen(timed(lambda: sweep(other)))
+        second, third = (
+            _seen(timed(lambda: sweep(store, first))),
+            _seen(timed(lambda: sweep(other, all_keys))),
+        )
+        hot = _seen(timed(lambda: refresh(store, second)))
+        store.close()
+        other.close()
+    assert len(hot.volumes) == volumes
+    assert len(hot.locks) == 50
+    return [
+        Row(
+            f"second sweep, {volumes:,} volumes, blocks left out: LIST",
+            f"{second.requests}",
+            f"{third.requests} of all keys",
+            second.requests / third.requests,
+        ),
+        Row("refresh of 50 volumes with locks: requests", f"{hot.requests}", "", float(hot.requests), 55.0),
+    ]
+
+
+def watching(folder: Path, volumes: int) -> list[Row]:
+    """1,000 volumes, 20 of them locked, 24 hours of virtual time, at AWS's prices."""
+    del folder, volumes
+    rows = []
+    for rolls, name in ((False, "all keys listed"), (True, "blocks left out")):
+        tell(f"24 hours, {name}: some minutes")
+        budget = Budget(dollars_per_day=2.0, prices=Prices())
+        found = watch(volumes=1000, locked=20, hours=24, budget=budget, rolls=rolls)
+        label = f"24 h, 1,000 volumes, 20 locked, {name}"
+        dollars = found.dollars_per_day
+        rows += [
+            Row(f"{label}: dollars a day", f"{dollars:.2f}", f"{found.listings:,} LIST", dollars, 2.0),
+            Row(f"{label}: a known lock goes, seen within", f"{found.hot_s:.0f} s", "", found.hot_s, 5.0),
+            Row(f"{label}: a new one, seen within", f"{found.quiet_s:.0f} s", "", found.quiet_s, 60.0),
+        ]
+    return rows
 
 
 def growth(folder: Path, volumes: int) -> list[Row]:

@@ -23,8 +23,10 @@ SECTIONS: dict[str, Section] = {
     "s3": sweep_s3.against_boto3,
     "latency": sweep_s3.with_latency,
     "blocks": sweep_s3.with_millions_of_blocks,
+    "rolled": sweep_s3.leaving_blocks_out,
     "growth": sweep_s3.growth,
     "files": sweep_files.against_find,
+    "watch": sweep_s3.watching,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backuplock.errors import Missing
-from backuplock.stores.base import Ranged, Store, ranged_of
+from backuplock.stores.base import Ranged, Store, ranged_of, rolling_of
 from backuplock.stores.memory import MemoryStore
 from harness.s3 import S3Server
 from harness.store_cases import put_all
@@ -91,3 +91,38 @@ def test_a_bucket_that_is_not_there_is_no_empty_one(server: str, request: pytest
     assert found is not None
     with pytest.raises(Missing):
         found.keys("r/", "", 5)
+
+
+@pytest.mark.parametrize("server", ["moto", "ceph"])
+def test_what_lies_in_blocks_is_left_out_where_a_store_can(
+    server: str, request: pytest.FixtureRequest
+) -> None:
+    store = request.getfixturevalue(server).store("test-rolled")
+    keys = [f"r/{volume}/{name}" for volume in ("a", "a b", "é") for name in ("b/x", "l/1.lck", "v")]
+    blocks = [f"r/{volume}/blocks/{n}" for volume in ("a", "a b", "é") for n in range(5)]
+    put_all(store, dict.fromkeys((*keys, *blocks), b"{}"))
+    rolling = rolling_of(store)
+    assert rolling is not None
+    wanted = sorted([*keys, *(f"r/{volume}/blocks/" for volume in ("a", "a b", "é"))])
+    for limit in (1, 2, 4, 1000):
+        names: list[str] = []
+        after, more = "", True
+        while more:
+            page = rolling.rolled("r/", after, limit)
+            assert page is not None
+            assert len(page.entries) <= limit
+            names += [entry.name for entry in page.entries]
+            more = page.more
+            after = names[-1] + ("\U0010fffd" if names[-1].endswith("/") else "")
+        assert names == wanted, limit
+
+
+def test_a_store_that_cuts_keys_elsewhere_is_not_asked_again(rclone_http: S3Server) -> None:
+    store = rclone_http.store("test-uncut")
+    put_all(store, {"r/a/blocks/1": b"", "r/a/v": b"", "r/b/v": b""})
+    rolling = rolling_of(store)
+    assert rolling is not None
+    assert rolling.rolled("r/", "", 1000) is None
+    asked = store.list("r")
+    assert rolling.rolled("r/", "", 1000) is None
+    assert set(asked.folders) == {"a", "b"}

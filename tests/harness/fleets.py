@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from backuplock import layout
 from backuplock.model import Snapshot
-from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Keys, Listing, Store, Version
+from backuplock.stores.base import BLOCKS, BODY_CAP, Blob, Capabilities, Entry, Keys, Listing, Store, Version
 from backuplock.stores.memory import MemoryStore
 
 LOCK = b'{"Name":"lock-1","Type":1,"Acquired":true}'
@@ -51,6 +51,68 @@ class Short(MemoryStore):
 
     def keys(self, prefix: str, after: str, limit: int) -> Keys:
         return super().keys(prefix, after, min(limit, self.most))
+
+
+class Rolls(Short):
+    """Leaves out what lies in `blocks/`, as S3 does; `asked` counts such pages."""
+
+    asked = 0
+
+    def rolled(self, prefix: str, after: str, limit: int) -> Keys | None:
+        self.asked += 1
+        found: list[Entry] = []
+        while True:
+            page = super().keys(prefix, after, 1000)
+            for entry in page.entries:
+                head, cut, _ = entry.name[len(prefix) :].partition(BLOCKS)
+                name = f"{prefix}{head}{cut}" if cut else entry.name
+                if name <= after or (found and found[-1].name == name):
+                    continue
+                if len(found) == min(limit, self.most):
+                    return Keys(tuple(found), True, page.observed)
+                found.append(Entry(name) if cut else entry)
+            if not page.more:
+                return Keys(tuple(found), False, page.observed)
+            after = page.entries[-1].name
+
+    def unroll(self) -> None:
+        self.rolled = lambda *_: None  # type: ignore[method-assign,assignment]
+
+
+class Counted(ByFolders):
+    """Counts the requests that a store would get: `listings`, pages of up to a thousand keys, and `reads`."""
+
+    def __init__(self, inner: Short) -> None:
+        super().__init__(inner)
+        self._short = inner
+        self.listings = self.reads = 0
+        if isinstance(inner, Rolls):
+            self.rolled = self._rolled
+            self.unroll = inner.unroll
+
+    @property
+    def ranged(self) -> Counted:
+        return self
+
+    def list(self, folder: str) -> Listing:
+        self.listings += 1
+        return super().list(folder)
+
+    def keys(self, prefix: str, after: str, limit: int) -> Keys:
+        self.listings += 1
+        return self._short.keys(prefix, after, limit)
+
+    def distrust(self) -> None:
+        self._short.distrust()
+
+    def _rolled(self, prefix: str, after: str, limit: int) -> Keys | None:
+        self.listings += 1
+        assert isinstance(self._short, Rolls)
+        return self._short.rolled(prefix, after, limit)
+
+    def read(self, key: str, *, cap: int = BODY_CAP) -> Blob | None:
+        self.reads += 1
+        return super().read(key, cap=cap)
 
 
 _FIRSTS = ["00", "0a", "0b", "a0", "a1", "a9", "ab", "af", "ff"]

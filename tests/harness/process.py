@@ -88,6 +88,13 @@ class Process:
         """Send it a signal, for example SIGSTOP and SIGCONT."""
         self._child.send_signal(number)
 
+    def wait(self, timeout_s: float) -> None:
+        """Wait until it ends by itself; an error if it does not in so many seconds."""
+        try:
+            self._child.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"still there after {timeout_s:.0f} s: {self.output()[-2000:]}") from None
+
     def stop(self, *, gently: bool = True) -> None:
         """End it, by force if it does not go; doing so again is harmless."""
         if self._child.poll() is None:

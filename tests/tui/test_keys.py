@@ -20,6 +20,7 @@ from locktop.screens.events import EventsScreen
 from locktop.screens.explain import ExplainScreen
 from locktop.screens.help import HelpScreen
 from locktop.screens.locks import LocksScreen
+from locktop.screens.menu import MenuScreen
 from locktop.screens.simulate import SimulateScreen
 from locktop.screens.undo import ConfirmScreen, UndoScreen
 from locktop.widgets.filter_bar import FilterBar
@@ -32,6 +33,7 @@ from tui import (
     test_explain_screen,
     test_lock_hands,
     test_replay,
+    test_taking,
     test_undo,
 )
 from tui.look import console, cursor, lines, shown, table, text, until
@@ -245,6 +247,15 @@ async def _themes(app: LocktopApp, pilot: Pilot[int], key: str) -> None:
     await until(pilot, lambda: not isinstance(app.screen, CommandPalette))
 
 
+async def _menu(app: LocktopApp, pilot: Pilot[int], key: str) -> None:
+    await pilot.press(key)
+    await until(pilot, lambda: isinstance(app.screen, MenuScreen))
+    await pilot.press("escape")
+    await until(pilot, lambda: not isinstance(app.screen, MenuScreen))
+
+
+_copy_menu = _export = _menu
+
 EVERYWHERE = {
     **dict.fromkeys("1234", _views),
     "colon": _palette,
@@ -257,6 +268,8 @@ EVERYWHERE = {
     "minus": _slower,
     "C": _contexts,
     "T": _themes,
+    "Y": _copy_menu,
+    "E": _export,
     "question_mark": _help,
     "f1": _help,
     "ctrl+l": _redraw,
@@ -348,6 +361,7 @@ def test_no_key_goes_untested() -> None:
         "break": set(test_break.KEYS),
         "undo": test_undo.KEYS,
         "confirm": test_undo.CONFIRM_KEYS,
+        "menu": test_taking.KEYS,
         "help": {*HELP, "q"},
         "explain": set(test_explain_screen.KEYS),
         "app": {*EVERYWHERE, *test_replay.KEYS, "q", "u", "ctrl+q", "ctrl+c", "ctrl+z"},
@@ -371,6 +385,7 @@ def test_every_action_exists() -> None:
         "confirm": ConfirmScreen,
         "columns": ColumnsScreen,
         "contexts": ContextsScreen,
+        "menu": MenuScreen,
         "help": HelpScreen,
     }
     for entry in keys.KEYS:

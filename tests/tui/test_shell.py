@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from backuplock.clock import SECOND
 from backuplock.errors import Unreachable
 from backuplock.journal import Journal, JournalError
+from backuplock.rounds import Budget, Pace, Prices
 from backuplock.rules import State
 from locktop import keys
 from locktop.app import LocktopApp
@@ -54,6 +55,29 @@ async def test_counts_are_those_of_the_rows_as_shown(passed: int) -> None:
         assert sum(line[1:3] == "◇ " for line in lines(app)[4:]) == shown.count(State.UNSURE)
         narrow = _flat(header(status, app.glyphs, 80)[1])
         assert (f"◇{shown.count(State.UNSURE)}" in narrow) == (State.UNSURE in shown)
+
+
+# -- what looking costs
+
+
+@pytest.mark.parametrize(
+    ("budget", "shown"),
+    [
+        (Budget(), ""),
+        (Budget(prices=Prices()), "3.4/s $1.47/d"),
+        (Budget(None, 2.0, Prices()), "3.4/s $1.47 of 2/d"),
+        (Budget(4.0), "3.4/4 a s"),
+    ],
+)
+async def test_the_header_tells_requests_and_dollars_where_they_count(budget: Budget, shown: str) -> None:
+    async with console(night().session()) as (app, _):
+        pace = Pace(5 * SECOND, 5 * SECOND, True, 3.4, 1.469)
+        status = replace(app.status, pace=pace, budget=budget)
+        told = _flat(header(status, app.glyphs, 120)[1])
+        assert shown in told
+        assert ("/d" in told, "/s" in told or "a s" in told) == ("/d" in shown, bool(shown))
+        assert "LIVE 5s" in told
+        assert "/d" not in _flat(header(status, app.glyphs, 80)[1])
 
 
 # -- pulse, banner

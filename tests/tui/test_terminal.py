@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import os
 import pty
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pyte
@@ -40,27 +41,29 @@ if {hasty!r}:
     app.LAST_RESORT_S = 2.0
 if {crash!r}:
     app.LocktopApp.action_redraw = lambda self: 1 / 0
-sys.exit(launch.run(scene.session(open_store=Store)))
+sys.exit(launch.run(scene.session(open_store=Store), mouse={mouse!r}))
 """
 
 
 class Terminal:
     """A pty with a console in it."""
 
-    def __init__(self, **how: bool) -> None:
+    def __init__(self, *, env: Mapping[str, str] | None = None, mouse: bool = True, **how: bool) -> None:
         flags = {"hang": False, "crash": False, "hasty": False, **how}
         self.ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
         self.before = termios.tcgetattr(theirs)
         self._theirs = theirs
         path = os.pathsep.join(str(ROOT / folder) for folder in ("core", "console", "tests"))
-        env = {**os.environ, "PYTHONPATH": path, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+        # A size in the environment would be stronger than that of the window.
+        given = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        changes = {"PYTHONPATH": path, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(env or {})}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM.format(**flags)],
+            [sys.executable, "-c", PROGRAM.format(mouse=mouse, **flags)],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env=env,
+            env={**given, **changes},
             start_new_session=True,
         )
         self.seen = b""
@@ -90,6 +93,12 @@ class Terminal:
     def press(self, keys: bytes) -> None:
         """Type."""
         os.write(self.ours, keys)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Give the window another size."""
+        fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.process.send_signal(signal.SIGWINCH)
+        self.screen.resize(rows, columns)
 
     def ended(self) -> int:
         """Wait for the end; the exit code."""
@@ -205,3 +214,75 @@ def test_copying_reaches_the_clipboard_of_the_terminal(terminal: Terminal) -> No
     while b"\x1b]52;c;" not in terminal.seen:
         assert time.monotonic() < deadline
         terminal.read()
+
+
+MOUSE = b"\x1b[?1000h"
+
+
+def test_the_mouse_is_taken_unless_it_shall_not(terminal: Terminal) -> None:
+    terminal.until("shop/orders-redis")
+    assert MOUSE in terminal.seen
+    left = Terminal(mouse=False)
+    try:
+        left.until("shop/orders-redis")
+        assert MOUSE not in left.seen
+        left.press(b"q")
+        assert left.ended() == 0
+        assert left.restored()
+    finally:
+        left.close()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"TERM": "dumb"},
+        {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"},
+        {"TERM": "dumb", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"NO_COLOR": "1"},
+    ],
+    ids=["dumb", "latin-1", "dumb in C", "no colour"],
+)
+def test_a_terminal_that_can_little_is_served_and_restored(changes: dict[str, str]) -> None:
+    poor = Terminal(env=changes)
+    try:
+        poor.until("shop/orders-redis")
+        if "LC_ALL" in changes or "PYTHONIOENCODING" in changes:
+            shown = "\n".join(poor.screen.display)
+            assert shown.isascii(), shown
+        poor.press(b"q")
+        assert poor.ended() == 0
+        assert poor.restored()
+        assert b"Traceback" not in poor.seen
+    finally:
+        poor.close()
+
+
+def test_a_window_too_small_says_so_in_a_line_and_grows_again(terminal: Terminal) -> None:
+    terminal.until("quit")
+    terminal.resize(9, 55)
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        terminal.read()
+        said = [line for line in terminal.screen.display if line.strip()]
+        if len(said) == 1 and "60" in said[0]:
+            break
+        assert time.monotonic() < deadline, said
+    terminal.resize(36, 120)
+    terminal.until("shop/orders-redis")
+    terminal.press(b"q")
+    assert terminal.ended() == 0
+    assert terminal.restored()
+
+
+def test_a_menu_copies_by_the_terminal_s_own_clipboard(terminal: Terminal) -> None:
+    terminal.until("shop/orders-redis")
+    terminal.press(b"Y")
+    terminal.until("take it")
+    terminal.press(b"j\r")
+    deadline = time.monotonic() + DEADLINE_S
+    while b"\x1b]52;c;" not in terminal.seen:
+        assert time.monotonic() < deadline
+        terminal.read()
+    told = base64.b64decode(terminal.seen.split(b"\x1b]52;c;", 1)[1].split(b"\x07")[0])
+    assert told.startswith(b"pvc-")

@@ -59,7 +59,9 @@ def test_it_finds_what_the_walk_by_folders_finds(objects: dict[str, bytes], old:
 
 CHANGES = st.lists(
     st.tuples(
-        st.sampled_from(["lock", "relock", "unlock", "cfg", "remove", "link", "backup", "pipe", "swap"]),
+        st.sampled_from(
+            ["lock", "relock", "unlock", "cfg", "remove", "link", "backup", "pipe", "swap", "odd", "away"]
+        ),
         st.integers(0, 5),
     ),
     min_size=1,
@@ -71,6 +73,8 @@ def change(root: Path, what: str, number: int) -> None:
     """One change that Longhorn, or a stray hand, may make to a volume."""
     volume = root / BASE / f"{number % 2:02x}/00/v-{number}"
     lock = volume / "locks/lock-1.lck"
+    if (volume / "locks").is_symlink() or (volume / "locks").is_file():
+        (volume / "locks").unlink()
     if volume.is_symlink() or (volume.exists() and not volume.is_dir()):
         volume.unlink()
     if what in ("lock", "relock", "cfg", "backup"):
@@ -85,7 +89,7 @@ def change(root: Path, what: str, number: int) -> None:
         return
     if what == "unlock":
         shutil.rmtree(volume / "locks", ignore_errors=True)
-    else:
+    elif what not in ("odd", "away"):
         shutil.rmtree(volume, ignore_errors=True)
     volume.parent.mkdir(parents=True, exist_ok=True)
     if what == "link":
@@ -94,6 +98,15 @@ def change(root: Path, what: str, number: int) -> None:
         os.mkfifo(volume)
     elif what == "swap":
         volume.mkdir()
+    elif what in ("odd", "away"):
+        # What stands where the locks should be: a file, or a link to some.
+        shutil.rmtree(volume / "locks", ignore_errors=True)
+        (volume / "locks").unlink(missing_ok=True)
+        volume.mkdir(exist_ok=True)
+        if what == "odd":
+            (volume / "locks").touch()
+        else:
+            (volume / "locks").symlink_to(root / "elsewhere/locks")
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
@@ -123,8 +136,9 @@ def test_folders_that_have_not_changed_are_not_read_again(tmp_path: Path) -> Non
     store = FilesystemStore(tmp_path)
     first = sweep(store)
     second = sweep(store, first)
-    # The folder of first levels, and each of them; the volume with a lock, its locks, at first their bodies.
-    assert first.requests == 1 + 64 + 64 + 64 + 2
+    # The folder of first levels, and each of them; at first the second levels; the volume with a lock, its
+    # locks, at first their bodies. Volumes without are not opened.
+    assert first.requests == 1 + 64 + 64 + 2 + 1
     assert second.requests == 1 + 64 + 2
     assert content(first) == content(second)
 

@@ -496,8 +496,9 @@ def test_each_error_has_its_kind_and_advice(number: int, kind: type[Exception]) 
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES, errno.ETIMEDOUT, errno.EAGAIN])
+@pytest.mark.parametrize("at_once", [True, False], ids=["whole path", "step by step"])
 def test_a_failure_is_never_nothing_there(
-    store: FilesystemStore, monkeypatch: pytest.MonkeyPatch, number: int
+    store: FilesystemStore, monkeypatch: pytest.MonkeyPatch, number: int, at_once: bool
 ) -> None:
     store.put(KEY, b"x")
     whole = os.open
@@ -507,7 +508,11 @@ def test_a_failure_is_never_nothing_there(
             raise OSError(number, os.strerror(number))
         return whole(path, flags, mode, dir_fd=dir_fd)
 
+    def whole_path(parent: int, path: bytes, flags: int) -> int:
+        raise OSError(number, os.strerror(number))
+
     monkeypatch.setattr(os, "open", failing)
+    monkeypatch.setattr("backuplock.stores.folders.opener", lambda: whole_path if at_once else None)
     with pytest.raises((Unreachable, Denied)):
         store.read(KEY)
     with pytest.raises((Unreachable, Denied)):

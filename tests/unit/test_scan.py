@@ -16,7 +16,7 @@ from backuplock.scan import LARGEST_PAGE, Disordered, PageSize, Scan, scans
 from backuplock.stores.base import Entry, Keys, Listing, ranged_of
 from backuplock.stores.memory import MemoryStore
 from backuplock.survey import sweep
-from harness.fleets import LOCK, ByFolders, Short, content, shapes
+from harness.fleets import LOCK, ByFolders, Rolls, Short, content, shapes
 
 BASE = layout.VOLUMES
 
@@ -65,6 +65,55 @@ def test_it_finds_what_the_sweep_by_folders_finds(
     assert store.capabilities.ranged == "yes"
     again = sweep(store, fast, clock=clock, workers=workers, all_names=names)
     assert content(again) == content(fast)
+
+
+@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+@given(shapes(), st.sampled_from([1, 2, 3, 5, 1000]), st.sampled_from([1, 3]))
+@example({f"{BASE}/ab/00/blocks/locks/l1.lck": LOCK, f"{BASE}/ab/00/v/blocks/x": b""}, 1000, 1)
+@example({f"{BASE}/ab/00/v/locks/blocks/l1.lck": LOCK, f"{BASE}/ab/blocks/v/locks/l1.lck": LOCK}, 1000, 1)
+def test_it_finds_the_same_where_blocks_are_left_out(
+    objects: dict[str, bytes], most: int, workers: int
+) -> None:
+    clock = ManualClock()
+    store = Rolls(clock, ranged=True)
+    store.most = most
+    planted(objects, store)
+    fast = sweep(store, clock=clock, workers=workers)
+    assert content(fast) == content(sweep(ByFolders(store), clock=clock, workers=workers))
+    assert content(sweep(store, fast, clock=clock, workers=workers)) == content(fast)
+
+
+def test_without_its_blocks_a_fleet_is_a_few_pages() -> None:
+    objects = {f"{BASE}/{n % 256:02x}/00/v-{n}/blocks/{b:02}": b"" for n in range(500) for b in range(20)}
+    objects |= {f"{BASE}/{n % 256:02x}/00/v-{n}/volume.cfg": b"{}" for n in range(500)}
+    store = planted(objects, Rolls(ManualClock(), ranged=True))
+    assert isinstance(store, Rolls)
+    seen = sweep(store, clock=ManualClock())
+    assert len(seen.volumes) == 500
+    assert seen.requests <= 2 + 16
+    assert store.asked == 16
+
+
+def test_a_volume_called_blocks_is_not_left_out() -> None:
+    objects = {f"{BASE}/ab/00/blocks/locks/l1.lck": LOCK, f"{BASE}/ab/00/v/locks/l1.lck": LOCK}
+    seen = sweep(planted(objects, Rolls(ManualClock(), ranged=True)), clock=ManualClock())
+    assert {view.name for view in seen.volumes if view.locks} == {"blocks", "v"}
+
+
+def test_a_store_that_walks_through_what_it_leaves_out_is_asked_otherwise() -> None:
+    clock = ManualClock()
+
+    class Walking(Rolls):
+        def rolled(self, prefix: str, after: str, limit: int) -> Keys | None:
+            clock.advance(5 * SECOND)
+            return super().rolled(prefix, after, limit)
+
+    store = Walking(clock, ranged=True)
+    planted({f"{BASE}/{n:02x}/00/v/locks/l1.lck": LOCK for n in range(256)}, store)
+    first = sweep(store, clock=clock, workers=1)
+    assert (len(first.locks), store.asked, store.capabilities.ranged) == (256, 3, "yes")
+    assert len(sweep(store, first, clock=clock, workers=1).locks) == 256
+    assert store.asked == 3
 
 
 def test_a_volume_is_one_request_however_many_blocks_and_backups_it_has() -> None:

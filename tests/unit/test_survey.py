@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backuplock import layout
@@ -324,6 +324,7 @@ def test_a_mute_store_is_assumed_until_its_holders_tell(memory: MemoryStore, clo
 NAMES = st.from_regex(r"\A[a-zA-Z0-9][a-zA-Z0-9_.-]{0,20}\Z")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(NAMES, st.lists(st.booleans(), max_size=3), max_size=12))
 def test_every_volume_and_lock_is_found(fleet: dict[str, list[bool]]) -> None:
     clock = ManualClock()

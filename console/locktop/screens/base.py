@@ -31,6 +31,8 @@ from locktop.widgets.watch_bar import WatchBar
 
 if TYPE_CHECKING:
     from locktop.app import LocktopApp
+    from locktop.copies import Here
+    from locktop.exports import Export
 
 
 TABS_FROM = 100
@@ -69,6 +71,16 @@ class View(Leaving):
     def chosen_locks(self) -> tuple[str, ...]:
         """Keys of the locks that are marked here, or of the one under the cursor."""
         return ()
+
+    @property
+    def here(self) -> Here | None:
+        """What is under the cursor, to be copied from; None where that is no volume."""
+        return None
+
+    @property
+    def export(self) -> Export | None:
+        """What is shown, to be written into a file; None where that is no list."""
+        return None
 
     @property
     def broken_entry(self) -> str:

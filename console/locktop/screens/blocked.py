@@ -11,6 +11,8 @@ from backuplock.clock import SECOND
 from backuplock.text import printable
 from locktop.block_lines import Scene, Widths, block_line, heading, widths_of
 from locktop.block_list import ORDERS, Block, BlockList, in_order
+from locktop.copies import Here
+from locktop.exports import Export, of_blocked
 from locktop.filters import Filter
 from locktop.format import Line, name, number, plural
 from locktop.keys import Place, bindings
@@ -249,6 +251,22 @@ class BlockedScreen(View):
         """What an operation on the volume under the cursor would meet."""
         if self.block is not None:
             await self.locktop.simulate(self.block.view.name)
+
+    @property
+    def here(self) -> Here | None:
+        """The volume under the cursor, with the first lock in the way."""
+        block = self.block
+        if block is None:
+            return None
+        return Here(block.view, block.blockers[0] if block.blockers else None)
+
+    @property
+    def export(self) -> Export | None:
+        """The volumes of the lines that are shown, each once."""
+        if self._list is None:
+            return None
+        found = {block.view.name: block.found for block in self._visible.values()}
+        return of_blocked(self._list.board, list(found.values()), plural(len(found), "blocked volume"))
 
     def action_copy(self) -> None:
         """Copy the id of the volume under the cursor."""

@@ -13,15 +13,17 @@ from backuplock.inquiry import Inquiry
 from backuplock.text import elapsed
 from backuplock.watch import Event
 from locktop import lock_list
+from locktop.copies import Here
 from locktop.describe import View as Seen
 from locktop.describe import describe_alone
-from locktop.format import Line, name
+from locktop.exports import Export, of_locks
+from locktop.format import Line, name, plural
 from locktop.keys import Place, bindings
 from locktop.messages import CursorMoved
 from locktop.rows import VOLUME_ROW, Board, Row
 from locktop.screens.finding import FindingView
 from locktop.status import Status, emptiness
-from locktop.volume_now import explored_of, history_now, inquiry_now
+from locktop.volume_now import explored_of, history_now, inquiry_now, view_of
 from locktop.volume_sheet import (
     DEPARTURES,
     Chosen,
@@ -253,6 +255,24 @@ class DetailsScreen(FindingView[Inquiry | None]):
             picker.move(by)
         else:
             self.action_scroll(by)
+
+    @property
+    def here(self) -> Here | None:
+        """The selected lock, or the volume."""
+        board = self._board
+        row = self._chosen.row if self._chosen is not None else None
+        view = row.volume if row is not None else None
+        if view is None and board is not None:
+            view = view_of(board.snapshot, self._volume)
+        return Here(view, row) if view is not None else None
+
+    @property
+    def export(self) -> Export | None:
+        """The locks of the volume."""
+        if self._board is None:
+            return None
+        rows = [row for row in self._board.rows if row.volume.name == self._volume]
+        return of_locks(self._board, rows, plural(sum(row.lock is not None for row in rows), "lock"))
 
     def action_copy_key(self) -> None:
         """Copy the key of the selected lock."""

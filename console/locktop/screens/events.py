@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.widget import Widget
 
 from backuplock.text import elapsed, printable
+from locktop.copies import Here
 from locktop.event_list import (
     SEPARATOR,
     EventList,
@@ -20,7 +21,8 @@ from locktop.event_list import (
     spans_days,
     widths_of,
 )
-from locktop.format import Line, name, number, short_seconds
+from locktop.exports import Export, of_events
+from locktop.format import Line, name, number, plural, short_seconds
 from locktop.keys import Place, bindings
 from locktop.messages import DetailsRequested, FilterChanged, FilterClosed, TableScrolled
 from locktop.output import event_lines
@@ -198,6 +200,22 @@ class EventsScreen(View):
             self.notify("nothing to open: this concerns the whole store", markup=False, severity="warning")
         elif event is not None:
             self.locktop.open_volume(event.volume, event.key)
+
+    @property
+    def here(self) -> Here | None:
+        """The volume of the event under the cursor, and its lock where that is there still."""
+        event = self.item.event if self.item is not None else None
+        board = self.locktop.status.board
+        view = view_of(board.snapshot, event.volume) if event is not None and board is not None else None
+        if view is None or event is None or board is None:
+            return None
+        return Here(view, board.by_key.get(event.key))
+
+    @property
+    def export(self) -> Export | None:
+        """The events that are shown."""
+        found = [item.event for item in reversed(self._list.items) if item.event is not None]
+        return of_events(found, self.locktop.status.url, plural(len(found), "event"))
 
     def action_copy(self) -> None:
         """Copy the line under the cursor."""

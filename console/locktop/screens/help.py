@@ -179,7 +179,7 @@ _NOTES: dict[str, list[tuple[str, str]]] = {
     ],
     "blocked": [
         *_FILTER,
-        ("HOLDER", "alive: a refresh was seen; unseen: not yet, within a minute it is told"),
+        ("HOLDER", "alive: a refresh was seen; unseen: not yet, a minute tells"),
         *_OTHERS,
     ],
 }

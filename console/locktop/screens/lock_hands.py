@@ -10,6 +10,8 @@ from textual.screen import ModalScreen
 from backuplock.clock import SECOND
 from locktop.broken_rows import BrokenRow, is_gone
 from locktop.columns import EXTRA, SORT_OF
+from locktop.copies import Here
+from locktop.exports import Export, of_locks
 from locktop.filters import Filter, next_match
 from locktop.format import name, plural
 from locktop.messages import (
@@ -92,6 +94,21 @@ class LockHands(View):
             return tuple(key for key in self._board.by_key if key in self._marked)
         row = self.table.cursor_row
         return (row.key,) if row is not None else ()
+
+    @property
+    def here(self) -> Here | None:
+        """The row under the cursor."""
+        row = self.table.cursor_row
+        return Here(row.volume, row) if row is not None else None
+
+    @property
+    def export(self) -> Export | None:
+        """The rows that are marked; without marks those that the filter leaves, all of them."""
+        if self._board is None:
+            return None
+        marked = self._marked
+        rows = [row for row in self._visible if not marked or row.key in marked]
+        return of_locks(self._board, rows, plural(sum(row.lock is not None for row in rows), "lock"))
 
     @property
     def broken_entry(self) -> str:

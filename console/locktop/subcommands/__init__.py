@@ -28,6 +28,8 @@ COMMANDS: dict[str, str] = {
     "audit": "the trail of what was broken here, by whom and why; verify and export it",
     "doctor": "what a store gives and lacks for locks: permissions, clocks, conditions, mounts",
     "metrics": "the state of the locks for Prometheus, once or over HTTP",
+    "serve": "the console in a browser, for looking only",
+    "bundle": "the evidence about a store's locks in one zip, to be attached to an issue",
     "config": "settings and contexts: what holds and where it came from, an example to begin with",
     "demo": "show the console on a store of its own, with clients at work",
 }

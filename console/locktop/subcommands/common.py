@@ -47,6 +47,19 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_budget(parser: argparse.ArgumentParser) -> None:
+    """What looking may cost."""
+    parser.add_argument("--requests-per-second", metavar="N", help="requests to the store at most (no limit)")
+    parser.add_argument(
+        "--dollars-per-day", metavar="N", help="what looking may cost at most, where requests cost (2)"
+    )
+    parser.add_argument(
+        "--prices",
+        metavar="P",
+        help="auto (AWS's on AWS, else free), aws, free, dollars per 1,000 LIST/GET",
+    )
+
+
 def add_clock_error(parser: argparse.ArgumentParser) -> None:
     """`--clock-error`."""
     parser.add_argument(
@@ -166,6 +179,15 @@ def check_mounted(target: Target) -> None:
 
     if target.scheme in ("nfs", "cifs") and find_share(target, read_mounts()) is None:
         raise not_mounted(target)
+
+
+SERVED = "LOCKTOP_SERVED"
+"""Set by `locktop serve` for the consoles that it starts: they draw for a browser."""
+
+
+def is_served() -> bool:
+    """Whether this console is shown in a browser."""
+    return bool(os.environ.get(SERVED)) and bool(os.environ.get("TEXTUAL_DRIVER"))
 
 
 def needs_terminal(instead: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from backuplock.text import ellipsize_middle, printable
@@ -14,12 +15,14 @@ from locktop.config.file import ConfigFile
 from locktop.settings import Settings
 from locktop.subcommands.acting import add_write
 from locktop.subcommands.common import (
+    add_budget,
     add_clock_error,
     add_target,
     check_mounted,
     config_of,
     environ_of,
     flags_of,
+    is_served,
     needs_terminal,
     opener,
     target_of,
@@ -53,6 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     add_target(parser)
     parser.add_argument("--interval", metavar="SECONDS", help="time between two looks at the store (2)")
+    add_budget(parser)
     add_clock_error(parser)
     add_write(parser, "let x break locks, and u put them back")
     parser.add_argument(
@@ -79,7 +83,9 @@ def run(options: argparse.Namespace) -> int:
     settings = settle(flags, os.environ, file)
     given = settings.required_target()
     check_mounted(target_of(settings))
-    needs_terminal(f"locktop ls {printable(given, limit=200)}")
+    served = is_served()
+    if not served:
+        needs_terminal(f"locktop ls {printable(given, limit=200)}")
     # Nothing of the console is needed to refuse a wrong command line.
     from locktop import launch
     from locktop.keymap import read_keymap
@@ -88,7 +94,9 @@ def run(options: argparse.Namespace) -> int:
         _session(settings),
         ascii_only=settings.ascii.value,
         mouse=settings.mouse.value,
-        contexts=_contexts(flags, file),
+        # A context may allow what a page for everybody must not.
+        contexts=Contexts() if served else _contexts(flags, file),
+        served=served,
         keymap=read_keymap(file.keys),
     )
 
@@ -103,6 +111,7 @@ def _session(settings: Settings) -> Session:
     check_mounted(target)
     from backuplock.journal import Journal, journal_path
     from locktop.breaker import breaker_for
+    from locktop.budget import budget_for
     from locktop.session import Session
 
     journal = journal_path(target.url)
@@ -121,6 +130,7 @@ def _session(settings: Settings) -> Session:
             environ=environ_of(settings),
         ),
         badge=_badge(settings),
+        budget=partial(budget_for, settings),
     )
 
 

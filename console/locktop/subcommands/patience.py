@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from backuplock.clock import SystemClock, nanoseconds, seconds
 from backuplock.errors import Unreachable
+from backuplock.stores.patience import waiting
 
 T = TypeVar("T")
 
@@ -45,7 +46,8 @@ def patiently(
         stop.set()
     if not in_time:
         raise Unreachable(
-            f"{url}: no complete answer in {timeout_s:g} s", advice="raise --timeout, or look at the store"
+            f"{url}: no complete answer in {timeout_s:g} s{_hanging(url)}",
+            advice="raise --timeout, or look at the store",
         )
     if failed:
         raise failed[0]
@@ -61,3 +63,9 @@ def _waited(ended: threading.Event, timeout_s: float | None) -> bool:
             return True
         if give_up is not None and clock.mono_ns() >= give_up:
             return False
+
+
+def _hanging(url: str) -> str:
+    """On a share, the call that is under way."""
+    oldest = waiting(url, SystemClock())
+    return "" if oldest is None else f", for {seconds(oldest.for_ns):.0f} s it hangs in: {oldest.doing}"

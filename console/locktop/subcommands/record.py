@@ -18,7 +18,14 @@ from locktop.exits import SIGNALLED, ExitCode, exit_table
 from locktop.instants import offset
 from locktop.output.streams import say
 from locktop.settings import Settings, Usage
-from locktop.subcommands.common import add_clock_error, add_target, opener, settings_of, target_of
+from locktop.subcommands.common import (
+    add_budget,
+    add_clock_error,
+    add_target,
+    opener,
+    settings_of,
+    target_of,
+)
 from locktop.subcommands.patience import patiently
 
 if TYPE_CHECKING:
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
     from backuplock.stores.base import Store
     from backuplock.target import Target
     from backuplock.watch import Watch
+    from locktop.patrol import Patrol
 
 _EXAMPLES = """\
 examples:
@@ -59,6 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--for", dest="how_long", metavar="TIME", help="end after so long, as 10m")
     parser.add_argument("--timeout", metavar="SECONDS", help="a look that takes longer has failed (60)")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary")
+    add_budget(parser)
     add_clock_error(parser)
 
 
@@ -66,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
     """Record until the time is over, Ctrl-C or SIGTERM."""
     from backuplock.clock import SystemClock, nanoseconds
     from backuplock.journal import Journal, JournalMismatch, journal_path
+    from locktop.patrol import Patrol
 
     if options.interval is not None:
         options.interval = parse_duration(options.interval, "--interval", least=0.2, most=3600)
@@ -78,7 +88,9 @@ def run(options: argparse.Namespace) -> int:
     except JournalMismatch as error:
         raise Usage(error.what, advice=error.advice) from None
     try:
-        recorder = _Recorder(target, settings, journal, SystemClock(), quiet=options.quiet)
+        clock = SystemClock()
+        patrol = Patrol(clock, nanoseconds(settings.clock_error.value))
+        recorder = _Recorder(target, settings, journal, clock, patrol, quiet=options.quiet)
         if not options.quiet:
             say(f"recording {target.url} into {path}; Ctrl-C ends it")
         code = _until_told(recorder, nanoseconds(settings.interval.value), how_long)
@@ -143,6 +155,7 @@ class _Recorder:
     settings: Settings
     journal: Journal
     clock: Clock
+    patrol: Patrol
     quiet: bool = False
     store: Store | None = None
     watch: Watch | None = None
@@ -168,7 +181,7 @@ class _Recorder:
             now = self.clock.mono_ns()
             if until is not None and now >= until:
                 return
-            pause = max(0, began + interval_ns - now)
+            pause = max(0, began + self.patrol.pause_ns(interval_ns) - now)
             self.clock.sleep(pause if until is None else min(pause, until - now))
 
     def summary(self) -> str:
@@ -207,15 +220,15 @@ class _Recorder:
         self._take(snapshot)
 
     def _sweep(self, stop: threading.Event) -> Snapshot:
-        from backuplock.clock import nanoseconds
-        from backuplock.survey import sweep
+        from backuplock.clock import SECOND
+        from locktop.budget import budget_for
 
         if self.store is None:
             self.store = opener(self.target, self.settings)()
+            self.patrol.budget = budget_for(self.settings, self.store)
         previous = self.watch.snapshot if self.watch is not None else None
-        return sweep(
-            self.store, previous, clock_error_ns=nanoseconds(self.settings.clock_error.value), stop=stop
-        )
+        interval = round(self.settings.interval.value * SECOND)
+        return self.patrol.look(self.store, previous, interval, whole=self.lost is not None, stop=stop)
 
     def _take(self, snapshot: Snapshot) -> None:
         from backuplock.journal import JournalBusy
@@ -226,6 +239,7 @@ class _Recorder:
             self.clear()
             say("reached again; what was over by then was not seen")
         self.watch, events = (self.watch or Watch()).look(snapshot)
+        self.patrol.heed(events)
         try:
             self.journal.record(replace(snapshot, target=self.target.url), events)
         except JournalBusy:

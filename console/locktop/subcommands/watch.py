@@ -12,6 +12,7 @@ from locktop.instants import offset
 from locktop.output.streams import say
 from locktop.settings import Settings
 from locktop.subcommands.common import (
+    add_budget,
     add_clock_error,
     add_schema,
     add_target,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from backuplock.target import Target
     from backuplock.watch import Event, Watch
     from locktop.format import Glyphs
+    from locktop.patrol import Patrol
 
 _EXAMPLES = """\
 examples:
@@ -63,6 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--timeout", metavar="SECONDS", help="a look that takes longer has failed (60)")
     parser.add_argument("--ascii", action="store_const", const="yes", help="plain ASCII")
+    add_budget(parser)
     add_clock_error(parser)
 
 
@@ -70,6 +73,7 @@ def run(options: argparse.Namespace) -> int:
     """Watch until the time is over or Ctrl-C."""
     from backuplock.clock import SystemClock, nanoseconds
     from locktop.format import pick_glyphs
+    from locktop.patrol import Patrol
 
     settings = settings_of(options)
     target = target_of(settings)
@@ -79,7 +83,9 @@ def run(options: argparse.Namespace) -> int:
         renewals=not options.no_renewals,
         glyphs=pick_glyphs(ascii_only=settings.ascii.value, encoding=sys.stdout.encoding),
     )
-    watcher = _Watcher(target, settings, teller, SystemClock())
+    clock = SystemClock()
+    patrol = Patrol(clock, nanoseconds(settings.clock_error.value))
+    watcher = _Watcher(target, settings, teller, clock, patrol)
     try:
         return watcher.watch(nanoseconds(settings.interval.value), how_long)
     finally:
@@ -130,6 +136,7 @@ class _Watcher:
     settings: Settings
     teller: _Teller
     clock: Clock
+    patrol: Patrol
     store: Store | None = None
     watch_: Watch | None = None
     lost_since: int | None = None
@@ -144,7 +151,7 @@ class _Watcher:
             now = self.clock.mono_ns()
             if until is not None and now >= until:
                 return self._end()
-            pause = max(0, began + interval_ns - now)
+            pause = max(0, began + self.patrol.pause_ns(interval_ns) - now)
             self.clock.sleep(pause if until is None else min(pause, until - now))
 
     def close(self) -> None:
@@ -169,15 +176,15 @@ class _Watcher:
         self._take(snapshot)
 
     def _sweep(self, stop: threading.Event) -> Snapshot:
-        from backuplock.clock import nanoseconds
-        from backuplock.survey import sweep
+        from backuplock.clock import SECOND
+        from locktop.budget import budget_for
 
         if self.store is None:
             self.store = opener(self.target, self.settings)()
+            self.patrol.budget = budget_for(self.settings, self.store)
         previous = self.watch_.snapshot if self.watch_ is not None else None
-        return sweep(
-            self.store, previous, clock_error_ns=nanoseconds(self.settings.clock_error.value), stop=stop
-        )
+        interval = round(self.settings.interval.value * SECOND)
+        return self.patrol.look(self.store, previous, interval, whole=self.lost_since is not None, stop=stop)
 
     def _take(self, snapshot: Snapshot) -> None:
         from backuplock.watch import Watch
@@ -185,6 +192,7 @@ class _Watcher:
         self.looks += 1
         first = self.watch_ is None
         self.watch_, events = (self.watch_ or Watch()).look(snapshot)
+        self.patrol.heed(events)
         if first:
             self._start(snapshot)
         self.teller.tell(snapshot, events)

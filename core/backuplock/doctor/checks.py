@@ -139,7 +139,8 @@ def of_mount(mount: Mount | None) -> Check:
         text = (
             f"{where}: what others write is seen within {cached:g} s; a dead server hangs us for ever (hard)"
         )
-        return Check("mount", Grade.NOTE, text, "mount with soft,timeo=300,retry=2, as Longhorn does")
+        options_of_longhorn = "soft,timeo=300,retry=2" if is_nfs(mount.fs_type) else "soft"
+        return Check("mount", Grade.NOTE, text, f"mount with {options_of_longhorn}, as Longhorn does")
     return Check("mount", Grade.OK, f"{where}: what others write is seen within {cached:g} s")
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from backuplock.errors import Conflict, Unreachable
 from backuplock.stores.base import Version
 from backuplock.stores.folders import failed, opened, split_key
+from backuplock.stores.patience import go_on
 
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 _NO_LINKS = frozenset({errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
@@ -36,6 +37,9 @@ class FolderAside:
         climb: removes the empty folders above the parts of a key.
         doing: words for a verb and a key.
         write: writes a body beside the place of a name, under another name.
+        patiently: does a piece of work where it can be left behind, if the store may hang.
+        tries: so many attempts, or as many as the store is worth.
+        is_vanished: whether an error says that the folder of a name is gone.
     """
 
     def __init__(
@@ -47,6 +51,9 @@ class FolderAside:
         climb: Callable[[tuple[str, ...]], None],
         doing: Callable[[str, str], str],
         write: Beside,
+        patiently: Callable[[str, Callable[[], Any]], Any],
+        tries: Callable[[int], Iterable[int]],
+        is_vanished: Callable[[OSError], bool],
     ) -> None:
         self._root = root
         self._check = check
@@ -54,6 +61,9 @@ class FolderAside:
         self._climb = climb
         self._doing = doing
         self._write = write
+        self._patiently = patiently
+        self._tries = tries
+        self._is_vanished = is_vanished
 
     def put_aside(self, key: str, to: str) -> bool:
         """As the protocol says. On disk when it returns: what follows builds on it."""
@@ -67,17 +77,21 @@ class FolderAside:
                     raise Conflict(f"{doing}: something stands where it should go")
                 return self._rename_from(source, new, target[-1])
 
-        moved = self._with_folder(target, doing, once)
-        if moved:
-            self._sync(target[:-1])
-            self._sync(source[:-1])
-        return moved
+        def whole() -> bool:
+            moved = self._with_folder(target, doing, once)
+            if moved:
+                self._sync(target[:-1])
+                self._sync(source[:-1])
+            return moved
+
+        return bool(self._patiently(doing, whole))
 
     def _rename_from(self, source: tuple[str, ...], new: int, name: str) -> bool:
         try:
             with opened(self._root, source[:-1]) as old:
                 if not _exists(old, source[-1]):
                     return False
+                go_on()
                 os.rename(source[-1], name, src_dir_fd=old, dst_dir_fd=new)
         except _ABSENT:
             # Of the two folders only the new one stays open, so that it is there: the file went, unless the
@@ -97,10 +111,13 @@ class FolderAside:
                 with opened(self._root, target[:-1]) as new:
                     return _place(old, source[-1], new, target[-1])
 
-        done = self._with_folder(target, doing, once)
-        if done:
-            self._sync(target[:-1])
-        return done
+        def whole() -> bool:
+            done = self._with_folder(target, doing, once)
+            if done:
+                self._sync(target[:-1])
+            return done
+
+        return bool(self._patiently(doing, whole))
 
     def create(self, key: str, body: bytes) -> Version:
         self._check(key)
@@ -116,25 +133,29 @@ class FolderAside:
                     raise Conflict(f"{doing}: it is there already")
             return version
 
-        return self._with_folder(parts, doing, once)
+        made: Version = self._patiently(doing, lambda: self._with_folder(parts, doing, once))
+        return made
 
     def tidy(self, key: str) -> None:
         self._check(key)
-        self._climb(split_key(key))
+        parts = split_key(key)
+        self._patiently(self._doing("tidy up", key), lambda: self._climb(parts))
 
     def _with_folder(self, parts: tuple[str, ...], doing: str, once: Callable[[], _T]) -> _T:
         """Do it once the folder of `parts` is there; a peer's climb may take it away again and again."""
         made = done = False
         try:
-            for _ in range(_TRIES):
+            for _ in self._tries(_TRIES):
                 try:
                     result = once()
                     done = True
                     return result
-                except FileNotFoundError:
-                    made = True
-                    self._make(parts[:-1])
-            raise Unreachable(f"{doing}: its folder vanished {_TRIES} times", advice="try again")
+                except OSError as error:
+                    if not self._is_vanished(error):
+                        raise
+                made = True
+                self._make(parts[:-1])
+            raise Unreachable(f"{doing}: its folder vanished again and again", advice="try again")
         except OSError as error:
             raise failed(doing, error) from error
         finally:
@@ -159,6 +180,7 @@ def _exists(folder: int, name: str) -> bool:
 
 def _place(old: int, source: str, new: int, name: str) -> bool:
     """Rename, but never over anything; false if something stands at `name`."""
+    go_on()
     try:
         os.link(source, name, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
     except FileExistsError:

@@ -6,13 +6,14 @@ requests). Whatever time a store tells comes back with the replies, as an `Obser
 Keys are relative to the target's root, parts joined by `/`, without a leading slash; folders are keys
 without a trailing slash. A store never touches a key outside its root.
 
-What only some stores can do is apart, and asked for: `aside_of`, `ranged_of`, `branched_of`.
+What only some stores can do is apart, and asked for: `aside_of`, `ranged_of`, `rolling_of`,
+`branched_of`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 from backuplock.clock import Observation
 
@@ -105,9 +106,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """All volumes below one first level; `requests` is how many folders were listed for it."""
+    """All volumes below one first level; `requests` is how many folders were listed for it.
+
+    `idle`: name and folder of those that have no `locks`; of what else they have nothing is known.
+    """
 
     volumes: tuple[Found, ...]
+    idle: tuple[tuple[str, str], ...]
     requests: int
     observed: Observation | None = None
 
@@ -242,6 +247,34 @@ class Ranged(Protocol):
     def distrust(self) -> None:
         """An answer had not obeyed: say "no" in the capabilities from now on, for as long as it is open."""
         ...
+
+
+class Rolling(Protocol):
+    """A `Ranged` store that leaves out what lies in `blocks/` folders and says only that it is there.
+
+    S3 cuts keys at any text that it is told as the delimiter, and then answers for a thousand *such* keys a
+    page, however many there are behind them; most others know a single slash only, or walk through all.
+    Source: Amazon S3 API Reference, ListObjectsV2; Amazon S3 User Guide, "Listing object keys
+    programmatically": the performance of a listing does not depend on the delimiter.
+    """
+
+    def rolled(self, prefix: str, after: str, limit: int) -> Keys | None:
+        """As `Ranged.keys`; of all keys that go on with the same text and `/blocks/` behind `prefix` there is
+        one entry, named by what they have in common. None: the store answered otherwise, or is known to."""
+        ...
+
+    def unroll(self) -> None:
+        """It costs more than it saves: `rolled` is to answer None for as long as the store is open."""
+        ...
+
+
+BLOCKS = "/blocks/"
+"""What a `Rolling` store cuts keys behind."""
+
+
+def rolling_of(store: object) -> Rolling | None:
+    """What `store` offers of that."""
+    return cast(Rolling, store) if hasattr(store, "rolled") else None
 
 
 def ranged_of(store: Store) -> Ranged | None:

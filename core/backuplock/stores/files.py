@@ -5,14 +5,17 @@ All names are single components, relative to the descriptor of their folder (`ba
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from backuplock.errors import Irregular, TooLarge
+from backuplock.stores.patience import go_on
 
 _NAME_MAX = 255
+_FAR = 1 << 40
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -22,8 +25,28 @@ def not_plain(doing: str) -> Irregular:
     return Irregular(f"{doing}: it is not a plain file", advice="look at it by hand; links are not followed")
 
 
-def read_version(folder: int, name: str, cap: int, doing: str) -> tuple[bytes, os.stat_result] | None:
+def no_afterlife(fd: int, *, writing: bool = False) -> None:
+    """See to it that the CIFS client closes the file when we do.
+
+    Else it keeps it open for `closetimeo` (mount.cifs(8): 1 s) in case somebody opens it again, whom it then
+    gives what it has: a file that is read once a second, and renamed over on the server, is the old one for
+    ever, to read and to stat. Closing is put off of no file that was ever locked (`cifs_close` and
+    CIFS_INO_CLOSE_ON_LOCK in fs/smb/client/file.c of Linux 6.1), so a byte is locked where no file has one.
+    """
+    try:
+        kind = fcntl.LOCK_EX if writing else fcntl.LOCK_SH
+        fcntl.lockf(fd, kind | fcntl.LOCK_NB, 1, _FAR)
+    except OSError:
+        pass  # A server without locks: then it is as it is.
+
+
+def read_version(
+    folder: int, name: str, cap: int, doing: str, *, cifs: bool = False
+) -> tuple[bytes, os.stat_result] | None:
     """Body and state of one version, or None if it changed while it was read.
+
+    Args:
+        cifs: see `no_afterlife`.
 
     Raises:
         Irregular: it is not a plain file; a FIFO does not make this wait.
@@ -32,6 +55,8 @@ def read_version(folder: int, name: str, cap: int, doing: str) -> tuple[bytes, o
     """
     fd = os.open(name, _READ, dir_fd=folder)
     try:
+        if cifs:
+            no_afterlife(fd)
         before = os.fstat(fd)
         if not stat.S_ISREG(before.st_mode):
             raise not_plain(doing)
@@ -84,8 +109,20 @@ def write_all(fd: int, body: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
+def server_stat(folder: int, name: str) -> os.stat_result:
+    """The state of a file on CIFS as the server has it: to open it asks the server. To look at it may answer
+    from memory, and of a file that was just written with this machine's time."""
+    fd = os.open(name, _READ, dir_fd=folder)
+    try:
+        no_afterlife(fd)
+        return os.fstat(fd)
+    finally:
+        os.close(fd)
+
+
 def rename(folder: int, tmp: str, name: str, inode: int) -> None:
     """Put `tmp` in the place of `name`, atomically."""
+    go_on()
     try:
         os.replace(tmp, name, src_dir_fd=folder, dst_dir_fd=folder)
     except FileNotFoundError:
@@ -101,6 +138,7 @@ def unlink(folder: int, name: str, doing: str) -> None:
         Irregular: it is a folder.
         OSError: as the system says.
     """
+    go_on()
     try:
         os.unlink(name, dir_fd=folder)
     except (IsADirectoryError, PermissionError) as error:

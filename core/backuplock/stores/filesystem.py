@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from backuplock.clock import SECOND, Clock, Observation, SystemClock
 from backuplock.errors import Missing, ReadOnly, Unreachable, Unsupported
-from backuplock.layout import ROOT
+from backuplock.layout import ROOT, VOLUMES
 from backuplock.rules import LONGHORN
 from backuplock.stores import mounts as table
 from backuplock.stores.aside import FolderAside
@@ -36,8 +37,19 @@ from backuplock.stores.base import (
     Version,
 )
 from backuplock.stores.branches import Branches
-from backuplock.stores.files import beside, not_plain, read_version, rename, unlink, write_all
+from backuplock.stores.files import (
+    beside,
+    no_afterlife,
+    not_plain,
+    read_version,
+    rename,
+    server_stat,
+    unlink,
+    write_all,
+)
 from backuplock.stores.folders import climb, failed, make, opened, scan, split_key
+from backuplock.stores.patience import PATIENCE_S, patiently
+from backuplock.stores.tries import is_stale, is_vanished, tries
 from backuplock.target import Target, local_target, store_root
 from backuplock.text import printable
 
@@ -49,6 +61,7 @@ _ABSENT = (FileNotFoundError, NotADirectoryError)
 """What says for certain that there is nothing of this name; every other error is a failure."""
 _READ_TRIES = 10
 _PUT_TRIES = 100
+_T = TypeVar("_T")
 _CHAINS = 16
 
 
@@ -62,6 +75,7 @@ class _Place:
     local: bool
     steady_inodes: bool
     lags: Known
+    cifs: bool = False
 
 
 class FilesystemStore:
@@ -72,9 +86,11 @@ class FilesystemStore:
         writable: false refuses `put` and `delete`.
         clock: for names of temporary files and, on local file systems, for the store's own time.
         mounts: gives the kernel's mount table.
+        patience_s: how long a verb may take where the folder lies on a share, in seconds.
 
     Raises:
         Missing: the share is not mounted; the advice is the command that mounts it.
+        Unreachable: its server does not answer.
     """
 
     def __init__(
@@ -84,13 +100,16 @@ class FilesystemStore:
         writable: bool = False,
         clock: Clock | None = None,
         mounts: Callable[[], tuple[table.Mount, ...]] = table.read_mounts,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._target = target if isinstance(target, Target) else local_target(target)
         self.url = self._target.url
         self._writable = writable
         self._clock = clock or SystemClock()
         self._mounts = mounts
-        self._place = self._locate(None)
+        self._patience_s = patience_s
+        # A link in the path may lead to a share, or a folder on the way be one: nothing is known yet.
+        self._place = self._called(self._doing("open", ""), lambda: self._locate(None))
         self._began_store = False
         self._branches = Branches(
             self._root,
@@ -118,7 +137,9 @@ class FilesystemStore:
     @property
     def mount(self) -> table.Mount | None:
         """The line of the mount table for the file system the root lies on, if there is one."""
-        return table.mount_of(os.path.realpath(self._place.root), self._mounts())
+        doing = self._doing("open", "")
+        path = self._called(doing, lambda: os.path.realpath(self._place.root))
+        return table.mount_of(path, self._mounts())
 
     @property
     def capabilities(self) -> Capabilities:
@@ -143,14 +164,11 @@ class FilesystemStore:
             Missing, Denied, Unreachable: as every verb.
         """
         parts = split_key(folder) if folder else ()
+        doing = self._doing("list", folder)
         began = self._observe()
-        try:
-            with opened(self._root, parts, listing=True) as fd:
-                found = scan(fd, self._is_recent)
-        except _ABSENT:
+        found = self._patiently(doing, lambda: self._scan(parts, doing))
+        if found is None:
             return Listing((), (), began)
-        except OSError as error:
-            raise failed(self._doing("list", folder), error) from error
         return self._listing(found, began)
 
     def _listing(self, found: dict[str, os.stat_result | None], began: Observation | None) -> Listing:
@@ -171,8 +189,25 @@ class FilesystemStore:
 
     def branch(self, first: str) -> Branch | None:
         began = self._observe()
-        found = self._branches.read(first)
+        doing = self._doing("list", f"{VOLUMES}/{first}")
+        found = self._patiently(doing, lambda: self._branches.read(first))
         return None if found is None else dataclasses.replace(found, observed=began)
+
+    def _scan(self, parts: tuple[str, ...], doing: str) -> dict[str, os.stat_result | None] | None:
+        try:
+            for _ in self._tries(_READ_TRIES):
+                try:
+                    with opened(self._root, parts, listing=True) as fd:
+                        return scan(fd, self._is_recent)
+                except OSError as error:
+                    stale = error
+                    if not is_stale(error):
+                        raise
+            raise stale
+        except _ABSENT:
+            return None
+        except OSError as error:
+            raise failed(doing, error) from error
 
     def _entry(self, name: str, state: os.stat_result) -> Entry:
         regular = stat.S_ISREG(state.st_mode)
@@ -190,21 +225,32 @@ class FilesystemStore:
         """Body and time of the one version that was opened; None only if the name is not there."""
         parts = split_key(key)
         doing = self._doing("read", key)
-        for _ in range(_READ_TRIES):
+        version = self._patiently(doing, lambda: self._read(parts, cap, doing))
+        if version is None:
+            return None
+        body, found = version
+        return Blob(body, found.st_mtime_ns, self._etag(found), self._observe())
+
+    def _read(self, parts: tuple[str, ...], cap: int, doing: str) -> tuple[bytes, os.stat_result] | None:
+        stale: OSError | None = None
+        for _ in self._tries(_READ_TRIES):
             try:
                 with opened(self._root, parts[:-1]) as folder:
-                    version = read_version(folder, parts[-1], cap, doing)
+                    version = read_version(folder, parts[-1], cap, doing, cifs=self._place.cifs)
             except _ABSENT:
                 return None
             except OSError as error:
-                if error.errno == errno.ESTALE:
-                    continue  # NFS: the file was replaced under the open descriptor.
+                if is_stale(error):
+                    stale = error
+                    continue  # NFS: the file was replaced under the name, or under the open descriptor.
                 if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
                     raise not_plain(doing) from error
                 raise failed(doing, error) from error
+            stale = None
             if version is not None:
-                body, found = version
-                return Blob(body, found.st_mtime_ns, self._etag(found), self._observe())
+                return version
+        if stale is not None:
+            raise failed(doing, stale) from stale
         raise Unreachable(f"{doing}: it kept changing while it was read", advice="try again")
 
     def put(self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False) -> Version:
@@ -214,18 +260,27 @@ class FilesystemStore:
             raise Unsupported(f"{self.url}: a file system cannot put under a condition")
         parts = split_key(key)
         doing = self._doing("write", key)
+        return self._patiently(doing, lambda: self._put(parts, body, doing))
+
+    def _put(self, parts: tuple[str, ...], body: bytes, doing: str) -> Version:
         made = done = False
+        last: OSError | None = None
         try:
-            for _ in range(_PUT_TRIES):
+            for _ in self._tries(_PUT_TRIES):
                 try:
                     version = self._put_once(parts, body)
                     done = True
                     return version
-                except FileNotFoundError:
-                    # The folders are not there yet, or a peer's climb has just taken them away.
-                    made = True
-                    self._make(parts[:-1])
-            raise Unreachable(f"{doing}: its folder vanished {_PUT_TRIES} times", advice="try again")
+                except OSError as error:
+                    if not self._is_vanished(error):
+                        raise
+                    last = error
+                # The folders are not there yet, or a peer's climb has just taken them away.
+                made = True
+                self._make(parts[:-1])
+            if isinstance(last, NotADirectoryError):
+                raise last
+            raise Unreachable(f"{doing}: its folder vanished again and again", advice="try again")
         except IsADirectoryError as error:
             raise not_plain(doing) from error
         except OSError as error:
@@ -252,6 +307,7 @@ class FilesystemStore:
     def _fill(self, fd: int, folder: int, tmp: str, body: bytes) -> tuple[os.stat_result, Observation | None]:
         """Write, stamp, close: the file's state then, and what the stamp tells of the store's time."""
         place = self._place
+        # "Now" of whoever stamps files. CIFS and FUSE may send this machine's time instead.
         stamps = place.local or table.is_nfs(place.fs_type)
         began = self._clock.mono_ns()
         try:
@@ -260,8 +316,9 @@ class FilesystemStore:
                 # What the cache writes later would move the time again, and tell of a full disk too late.
                 # A local disk needs no such thing: a lock need not outlive a crash of its machine.
                 os.fsync(fd)
+            if place.cifs:
+                no_afterlife(fd, writing=True)
             if stamps:
-                # "Now" of whoever stamps files. CIFS and FUSE may send this machine's time instead.
                 began = self._clock.mono_ns()
                 os.utime(fd)
             found = os.fstat(fd)
@@ -269,7 +326,9 @@ class FilesystemStore:
             os.close(fd)
         if place.local:
             return found, self._observe()
-        if not stamps:
+        if place.cifs:
+            found = server_stat(folder, tmp)
+        elif not stamps:
             found = os.stat(tmp, dir_fd=folder, follow_symlinks=False)
         return found, Observation(began, self._clock.mono_ns(), found.st_mtime_ns, _NET_TICK_NS)
 
@@ -283,9 +342,21 @@ class FilesystemStore:
             raise Unsupported(f"{self.url}: a file system cannot delete under a condition")
         parts = split_key(key)
         doing = self._doing("remove", key)
+        self._patiently(doing, lambda: self._delete(parts, doing))
+
+    def _delete(self, parts: tuple[str, ...], doing: str) -> None:
         try:
-            with opened(self._root, parts[:-1]) as folder:
-                unlink(folder, parts[-1], doing)
+            for _ in self._tries(_READ_TRIES):
+                try:
+                    with opened(self._root, parts[:-1]) as folder:
+                        unlink(folder, parts[-1], doing)
+                    break
+                except OSError as error:
+                    stale = error
+                    if not is_stale(error):
+                        raise
+            else:
+                raise stale
         except _ABSENT:
             pass  # That it is not there is success; the folders may still want removing.
         except OSError as error:
@@ -296,8 +367,10 @@ class FilesystemStore:
         try:
             if make(self._root, folders) == 0 and folders[0] == ROOT:
                 self._began_store = True
-        except FileNotFoundError:
-            pass  # Taken away again; the next round of the put finds out.
+        except OSError as error:
+            if not self._is_vanished(error):
+                raise
+            # Taken away again; the next round of the put finds out.
 
     def _climb(self, parts: tuple[str, ...]) -> None:
         climb(self._root, parts[:-1], 1 if parts[0] == ROOT and not self._began_store else 0)
@@ -312,6 +385,9 @@ class FilesystemStore:
             climb=self._climb,
             doing=self._doing,
             write=self._write_beside,
+            patiently=self._patiently,
+            tries=self._tries,
+            is_vanished=self._is_vanished,
         )
 
     def close(self) -> None:
@@ -364,7 +440,8 @@ class FilesystemStore:
         fs_type = mount.fs_type if mount is not None else ""
         local = table.is_local(fs_type)
         lags: Known = "no" if local else _lags(mount)
-        return _Place(str(root), fs_type, device, local, local or table.is_nfs(fs_type), lags)
+        cifs = table.is_cifs(fs_type)
+        return _Place(str(root), fs_type, device, local, local or table.is_nfs(fs_type), lags, cifs)
 
     def _etag(self, found: os.stat_result) -> str:
         # CIFS and FUSE may number one file anew with each look.
@@ -378,6 +455,20 @@ class FilesystemStore:
         began = self._clock.mono_ns()
         wall = self._clock.wall_ns()
         return Observation(began, self._clock.mono_ns(), wall - _TICK_NS, _TICK_NS)
+
+    def _patiently(self, doing: str, work: Callable[[], _T]) -> _T:
+        """A local file system answers, and is not worth a thread."""
+        return work() if self._place.local else self._called(doing, work)
+
+    def _called(self, doing: str, work: Callable[[], _T]) -> _T:
+        return patiently(self.url, doing, work, self._patience_s, self._clock)
+
+    def _is_vanished(self, error: OSError) -> bool:
+        # Of a folder that is being removed CIFS says now and then that it is none.
+        return is_vanished(error) or (self._place.cifs and isinstance(error, NotADirectoryError))
+
+    def _tries(self, most: int) -> Iterator[int]:
+        return tries(self._clock, most, local=self._place.local)
 
     def _doing(self, verb: str, key: str) -> str:
         return f"{self.url}: cannot {verb} {printable(key, limit=300) or 'its folder'}"

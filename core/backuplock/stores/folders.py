@@ -1,7 +1,8 @@
 """Folders below a root, walked without following a link, and what the errors of the system mean.
 
 Each step opens one component from the descriptor of its parent with O_NOFOLLOW: O_NOFOLLOW on a whole
-path would guard the last component only, and a link planted above it could lead out of the store.
+path would guard the last component only, and a link planted above it could lead out of the store. Where the
+kernel resolves a whole path without links, that is one step.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from contextlib import contextmanager
 
 from backuplock.errors import Denied, Irregular, Malformed, StoreError, Unreachable, Unsupported
 from backuplock.layout import LOCK_SUFFIX
+from backuplock.stores.resolve import opener
 from backuplock.text import printable
 
 # A descriptor that only leads on needs no right to read the folder, and on NFS costs no OPEN.
 _PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_ERESTARTSYS = 512
+"""Not for programs, but NFS lets it through when a mount is aborted (`umount -f`)."""
 _TRIES = 5
 _SCANS = 3
 
@@ -62,7 +66,10 @@ def failed(doing: str, error: OSError) -> StoreError:
     kind, advice = _ADVICE.get(
         error.errno or 0, (Unreachable, "look at the file system, its mount and its server")
     )
-    found = kind(f"{doing}: {error.strerror or type(error).__name__}", advice=advice)
+    what = error.strerror or type(error).__name__
+    if error.errno == _ERESTARTSYS:
+        what = "the kernel gave the call up"
+    found = kind(f"{doing}: {what}", advice=advice)
     # Others, such as EIO of a soft mount, may stand for an answer that got lost.
     found.untouched = error.errno in _ADVICE and error.errno != errno.ESTALE
     return found
@@ -93,6 +100,8 @@ def opened(root: Callable[[], int], parts: tuple[str, ...], *, listing: bool = F
 def _walk(root: Callable[[], int], parts: tuple[str, ...], listing: bool) -> int:
     fd = root()
     try:
+        if len(parts) > 1 and (whole := _at_once(fd, parts, _LIST if listing else _PASS)) >= 0:
+            return _replaced(fd, whole)
         if not parts and listing:
             # The root's own descriptor only leads on; it is opened once more, for reading.
             fd = _replaced(fd, os.open(".", _LIST, dir_fd=fd))
@@ -103,6 +112,23 @@ def _walk(root: Callable[[], int], parts: tuple[str, ...], listing: bool) -> int
         os.close(fd)
         raise
     return fd
+
+
+def _at_once(parent: int, parts: tuple[str, ...], flags: int) -> int:
+    """A descriptor of a path that is all folders; -1 where step by step may do better, or has words for it.
+
+    Raises:
+        FileNotFoundError: some folder of it is not there.
+    """
+    whole = opener()
+    if whole is None:
+        return -1
+    try:
+        return whole(parent, os.fsencode("/".join(parts)), flags)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return -1
 
 
 def _replaced(old: int, new: int) -> int:

@@ -111,6 +111,11 @@ def is_nfs(fs_type: str) -> bool:
     return fs_type in _NFS
 
 
+def is_cifs(fs_type: str) -> bool:
+    """Whether the kernel's CIFS client mounted it, with its habits."""
+    return fs_type in _CIFS
+
+
 def cache_seconds(mount: Mount) -> float | None:
     """How long this side may show folders and times of a share from memory, at most; None if not known.
 

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from backuplock.clock import SECOND, Clock, Observation, SystemClock, nanoseconds
 from backuplock.errors import Conflict, Malformed, ReadOnly, StoreError, Unreachable, Unsupported
-from backuplock.stores.base import BODY_CAP, Blob, Capabilities, Entry, Keys, Listing, Ranged, Version
+from backuplock.stores.base import BLOCKS, BODY_CAP, Blob, Capabilities, Entry, Keys, Listing, Ranged, Version
 from backuplock.stores.s3_config import Limits, S3Settings, make_client, read_settings, write_ca_file
 from backuplock.stores.s3_errors import RAISED, Call, Verb, failure, headers_of, is_missing_key
 from backuplock.stores.s3_fast import FastReads
 from backuplock.stores.s3_probe import Raw, probe
-from backuplock.stores.s3_replies import Reply, blob, etag_of, flat, page, times_of
+from backuplock.stores.s3_replies import Reply, blob, etag_of, flat, page, rolled, times_of
 from backuplock.stores.s3_replies import nanoseconds as instant
 from backuplock.stores.s3_traits import BucketTraits, read_traits
 from backuplock.text import printable
@@ -80,7 +80,7 @@ class S3Store:
         self._limits = limits or Limits()
         self._bucket = settings.bucket
         self._root = f"{settings.prefix}/" if settings.prefix else ""
-        self._etags_quoted = True
+        self._etags_quoted = self._rolls = True
         ca_file, temporary = write_ca_file(settings)
         self._forget_ca = weakref.finalize(self, _remove, temporary)
         self._client: S3Client
@@ -138,10 +138,7 @@ class S3Store:
         return self
 
     def keys(self, prefix: str, after: str, limit: int) -> Keys:
-        whole = self._root + prefix
-        params: dict[str, Any] = {"Bucket": self._bucket, "Prefix": whole, "MaxKeys": limit}
-        if after:
-            params["StartAfter"] = self._root + after
+        whole, params = self._from(prefix, after, limit)
         found, seen = self._ask(
             self._call("list", prefix.rpartition("/")[0]),
             lambda: self._reads.list_objects_v2(**params),
@@ -150,6 +147,34 @@ class S3Store:
         assert found is not None
         entries, more = found
         return Keys(entries, more, seen)
+
+    def rolled(self, prefix: str, after: str, limit: int) -> Keys | None:
+        """As `base.Rolling`; errors as `list`."""
+        if not self._rolls:
+            return None
+        whole, params = self._from(prefix, after, limit)
+        found, seen = self._ask(
+            self._call("list", prefix.rpartition("/")[0]),
+            lambda: self._reads.list_objects_v2(**params, Delimiter=BLOCKS),
+            lambda reply, _: rolled(reply, whole, len(self._root), BLOCKS),
+        )
+        if found is None:
+            self._rolls = False
+            return None
+        entries, more = found
+        return Keys(entries, more, seen)
+
+    def unroll(self) -> None:
+        """As `base.Rolling`."""
+        self._rolls = False
+
+    def _from(self, prefix: str, after: str, limit: int) -> tuple[str, dict[str, Any]]:
+        """The whole prefix, and the parameters of a listing from a point on."""
+        whole = self._root + prefix
+        params: dict[str, Any] = {"Bucket": self._bucket, "Prefix": whole, "MaxKeys": limit}
+        if after:
+            params["StartAfter"] = self._root + after
+        return whole, params
 
     def distrust(self) -> None:
         self.capabilities = dataclasses.replace(self.capabilities, ranged="no")

@@ -57,7 +57,7 @@ class Limits:
     connect_s: float = 5.0
     read_s: float = 10.0
     attempts: int = 2
-    connections: int = 32
+    connections: int = 64
 
 
 @dataclass(frozen=True, slots=True)

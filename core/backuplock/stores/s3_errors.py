@@ -168,7 +168,8 @@ def _refused(error: boto.ClientError, call: Call, observed: Observation | None, 
         wait = _retry_after(headers_of(error))
         later = f"try again in {wait:.0f} s" if wait else "try again later"
         what = f"the store is busy ({printable(code, limit=60)})"
-        return Failure(Unreachable(_sentence(call, what), advice=later, retry_after=wait), transient=True)
+        busy = Unreachable(_sentence(call, what), advice=later, retry_after=wait, busy=True)
+        return Failure(busy, transient=True)
     if call.conditional and (
         status == 501 or code in ("NotImplemented", "InvalidArgument", "InvalidRequest")
     ):

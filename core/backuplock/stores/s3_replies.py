@@ -56,6 +56,20 @@ def flat(reply: Reply, prefix: str, cut: int) -> tuple[tuple[Entry, ...], bool]:
     return tuple(_entry(found["Key"][cut:], found) for found in contents), bool(reply.get("IsTruncated"))
 
 
+def rolled(reply: Reply, prefix: str, cut: int, behind: str) -> tuple[tuple[Entry, ...], bool] | None:
+    """As `flat`, of a listing that was to cut keys behind a text: what they have in common is an entry.
+    None: it is not cut so."""
+    entries, more = flat(reply, prefix, cut)
+    groups = []
+    for found in reply.get("CommonPrefixes", ()):
+        if not _below(found["Prefix"], prefix).endswith(behind):
+            return None
+        groups.append(Entry(found["Prefix"][cut:]))
+    if any(behind in entry.name[len(prefix) - cut :] for entry in entries):
+        return None
+    return tuple(sorted((*entries, *groups), key=lambda entry: entry.name)), more
+
+
 def times_of(reply: Reply) -> list[int]:
     """When the objects of one page were written, as far as it says."""
     _check_listing(reply)

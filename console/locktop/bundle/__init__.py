@@ -1,0 +1,1 @@
+"""The evidence bundle: what a maintainer would ask for by hand, in one zip."""

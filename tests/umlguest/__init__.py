@@ -1,0 +1,1 @@
+"""What runs inside user-mode-linux: real servers, real kernel mounts, and the scenes played there."""
