@@ -14,6 +14,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from backuplock import layout
 from backuplock.clock import SECOND
 from backuplock.model import Snapshot
 
@@ -140,6 +141,8 @@ class Rounds:
     budget: Budget = field(default_factory=Budget)
     pace: Pace | None = None
     _whole: int = 0
+    _passing: int = 0
+    _hot: int = 0
     _took_ns: int = 0
     _at: int = 0
     _due_ns: int = 0
@@ -182,6 +185,7 @@ class Rounds:
             part = _FIRSTS[self._at : self._at + size]
             self._at = (self._at + size) % len(_FIRSTS) if self._at + size < len(_FIRSTS) else 0
             self._due_ns = max(self._due_ns + pace.pass_ns // parts, now_ns - pace.pass_ns // parts)
+        self._hot = sum(1 for name in hot if layout.shards(name)[0] not in part)
         return Round(False, frozenset(cared_for), part)
 
     def took(self, done: Round, snapshot: Snapshot) -> None:
@@ -190,6 +194,11 @@ class Rounds:
         if done.whole:
             self._whole = max(1, snapshot.requests - snapshot.bodies_read)
             self._took_ns = spent
-            self._at, self._due_ns = 0, snapshot.ended_mono_ns
+            self._at, self._due_ns, self._passing = 0, snapshot.ended_mono_ns, 0
+        elif done.part:
+            self._passing += max(0, snapshot.requests - snapshot.bodies_read - self._hot)
+            if self._at == 0:
+                # A store grows and shrinks while it is read in parts: what the next pass costs is this.
+                self._whole, self._passing = max(1, self._passing), 0
         # Each holder writes its lock anew once a minute or oftener, and what is new is read.
         self._reads = len(snapshot.by_key) / 60

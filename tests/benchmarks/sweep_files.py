@@ -1,4 +1,11 @@
-"""A sweep of a file system against GNU find, which prunes `blocks/` and `backups/`."""
+"""A sweep of a file system against GNU find, which prunes `blocks/` and `backups/`.
+
+What keeps a first sweep of 2,000 volumes with 200 locks above find is the reading of 400 files, the locks and
+the names of their volumes; find reads none. A sweep that has these already, but knows no folder, is a row of
+its own. System calls are not the limit: find makes twice as many (78,000 to 37,000, by strace). Two or four
+chains of folders side by side take as long as one: the calls are too short to gain from giving up the
+interpreter's lock.
+"""
 
 from __future__ import annotations
 
@@ -39,13 +46,14 @@ def against_find(folder: Path, volumes: int) -> list[Row]:
         7,
         find=lambda: subprocess.run(command, check=True, capture_output=True).stdout,
         first=lambda: sweep(FilesystemStore(folder)),
+        listed=lambda: sweep(FilesystemStore(folder), known),
         again=lambda: sweep(store, known),
     )
-    listed = best["find"].result
+    lines = best["find"].result
     seen = best["again"].result
-    assert isinstance(listed, bytes)
+    assert isinstance(lines, bytes)
     assert isinstance(seen, Snapshot)
-    assert len(listed.splitlines()) == len(seen.locks)
+    assert len(lines.splitlines()) == len(seen.locks)
     name = f"sweep, {volumes:,} volumes, files"
     rival = f"{best['find'].wall:.3f} s"
     return [
@@ -54,6 +62,13 @@ def against_find(folder: Path, volumes: int) -> list[Row]:
             f"{best['first'].wall:.3f} s",
             rival,
             best["first"].wall / best["find"].wall,
+            1.0,
+        ),
+        Row(
+            f"{name}: first, nothing read",
+            f"{best['listed'].wall:.3f} s",
+            rival,
+            best["listed"].wall / best["find"].wall,
             1.0,
         ),
         Row(

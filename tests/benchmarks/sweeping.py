@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import sweep_files, sweep_s3
+from benchmarks import sweep_files, sweep_memory, sweep_s3
 from benchmarks.table import Row, show
 
 Section = Callable[[Path, int], list[Row]]
@@ -25,6 +25,7 @@ SECTIONS: dict[str, Section] = {
     "blocks": sweep_s3.with_millions_of_blocks,
     "rolled": sweep_s3.leaving_blocks_out,
     "growth": sweep_s3.growth,
+    "memory": sweep_memory.of_each,
     "files": sweep_files.against_find,
     "watch": sweep_s3.watching,
 }

@@ -1,10 +1,13 @@
 """A real kernel as an ordinary process (user-mode-linux): boots on this machine's own files, mounts, tells.
 
+    PYTHONPATH=core:console:tests python -m harness.uml --rounds 1000     breaks on NFS and CIFS, so many each
+
 The guest runs `python -m umlguest`, whose scenes use our code on real mounts; each leaves one file of JSON.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import fcntl
 import json
@@ -12,6 +15,7 @@ import os
 import shlex
 import signal
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +48,7 @@ for place in /run /mnt /var/lib/nfs; do mount -t tmpfs none "$place"; done
 mkdir /mnt/out
 mount -t hostfs none /mnt/out -o {folder}
 exec > /mnt/out/guest.log 2>&1
-{python} -P -m umlguest /mnt/out
+UML_ROUNDS={rounds} {python} -P -m umlguest /mnt/out {scenes}
 sync
 exec {python} -c 'import ctypes; ctypes.CDLL(None).reboot(0x4321fedc)'
 """
@@ -94,11 +98,19 @@ def played(folder: Path) -> Guest:
     return Guest(folder)
 
 
-def _boot(folder: Path) -> None:
+def _boot(folder: Path, rounds: int = 0, scenes: str = "", patience_s: float = BOOT_S) -> None:
     paths = os.pathsep.join(str(Path(path).absolute()) for path in sys.path if path)
     init = folder / "init"
     python = shlex.quote(sys.executable)
-    init.write_text(_INIT.format(paths=shlex.quote(paths), folder=shlex.quote(str(folder)), python=python))
+    init.write_text(
+        _INIT.format(
+            paths=shlex.quote(paths),
+            folder=shlex.quote(str(folder)),
+            python=python,
+            rounds=rounds,
+            scenes=scenes,
+        )
+    )
     init.chmod(0o755)
     command = [
         executable("linux.uml") or "linux.uml",
@@ -107,9 +119,31 @@ def _boot(folder: Path) -> None:
     ]
     kernel = Process(command, folder / "kernel.log")
     try:
-        kernel.wait(BOOT_S)
+        kernel.wait(patience_s)
     finally:
         # The kernel's own helpers, and the processes of its guests, are of its process group.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(kernel.pid, signal.SIGKILL)
         kernel.stop(gently=False)
+
+
+def main() -> int:
+    """Break races on NFS and CIFS, between two clients of a server."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--rounds", type=int, default=1000)
+    rounds = parser.parse_args().rounds
+    if lacking := missing_programs():
+        raise SystemExit(f"install {' '.join(lacking)}")
+    scenes = ("nfs_break_race", "cifs_break_race")
+    with tempfile.TemporaryDirectory(prefix="uml-") as name:
+        folder = Path(name)
+        _boot(folder, rounds, " ".join(scenes), BOOT_S + 10.0 * rounds)
+        found = [Guest(folder).told(scene) for scene in scenes]
+    for scene, told in zip(scenes, found, strict=True):
+        counts = ", ".join(f"{count:,} {what}" for what, count in sorted(told["counts"].items()))
+        print(f"{scene}: {told['rounds']:,} rounds, {len(told['violations'])} violations ({counts})")
+    return 1 if any(told["violations"] for told in found) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

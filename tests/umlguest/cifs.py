@@ -13,7 +13,7 @@ from backuplock.survey import sweep
 from backuplock.target import parse_target
 from harness.builders import Lock
 from umlguest.machine import Mounted, mount, server_of, shell, smb_options
-from umlguest.scene import Scene, Told, error_of
+from umlguest.scene import Scene, Told, error_of, rounds
 from umlguest.shares import Pair, doctor, mount_check
 
 SERVED = Path("/mnt/smb-share")
@@ -36,7 +36,7 @@ def act() -> list[Scene]:
         Scene("cifs_break_and_undo", pair.break_and_undo),
         Scene("cifs_renewals", pair.renewals),
         Scene("cifs_race", pair.race),
-        Scene("cifs_break_race", lambda: pair.break_race(12)),
+        Scene("cifs_break_race", lambda: pair.break_race(rounds(12))),
     ]
 
 

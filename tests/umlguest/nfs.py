@@ -18,7 +18,7 @@ from backuplock.survey import sweep
 from backuplock.target import parse_target
 from harness.builders import Lock, Volume
 from umlguest.machine import LONGHORN, Mounted, mount, server_of, shell
-from umlguest.scene import Scene, Told, error_of, seconds_until
+from umlguest.scene import Scene, Told, error_of, rounds, seconds_until
 from umlguest.shares import Pair, doctor, mount_check
 
 SERVED = Path("/mnt/export/backups")
@@ -44,7 +44,7 @@ def act() -> list[Scene]:
         Scene("nfs_break_and_undo", pair.break_and_undo),
         Scene("nfs_renewals", pair.renewals),
         Scene("nfs_race", pair.race),
-        Scene("nfs_break_race", lambda: pair.break_race(60)),
+        Scene("nfs_break_race", lambda: pair.break_race(rounds(60))),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,3 +38,8 @@ def seconds_until(condition: Callable[[], object], patience_s: float = 60.0) -> 
             return patience_s
         time.sleep(0.05)
     return time.monotonic() - began
+
+
+def rounds(usual: int) -> int:
+    """How many rounds of a race: as many as somebody asked for, else the usual number."""
+    return int(os.environ.get("UML_ROUNDS", "0")) or usual

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backuplock.clock import SECOND
+from backuplock.clock import SECOND, ManualClock
+from backuplock.model import Snapshot
 from backuplock.rounds import DAY_NS, FREE, LONGEST_PASS_NS, PASS_NS, Budget, Prices, Rounds, pace_of
 from backuplock.stores.memory import MemoryStore
-from backuplock.survey import sweep
-from harness.builders import Lock
+from backuplock.survey import refresh, sweep
+from harness.builders import Lock, Volume
+from harness.fleets import Counted, Short
 from harness.patrol import watch
 
 FIVE = 5 * SECOND
@@ -93,3 +95,47 @@ def test_a_watch_keeps_its_times_and_its_budget(rolls: bool, quiet_s: float) -> 
 def test_passes_are_spread_over_their_time() -> None:
     found = watch(volumes=300, locked=6, hours=0.1, budget=Budget(prices=FREE), rolls=False, interval_s=1)
     assert found.busiest <= 6 + 300 // 3
+
+
+def test_a_store_that_grows_while_it_is_read_in_parts_is_known_to_cost_more() -> None:
+    clock = ManualClock(10**18)
+    store = Short(clock, ranged=True)
+    rounds, seen = Rounds(Budget(dollars_per_day=0.5, prices=AWS)), None
+    counted = Counted(store)
+
+    def spent(minutes: int) -> float:
+        nonlocal seen
+        began, asked = clock.mono_ns(), counted.listings
+        while clock.mono_ns() - began < minutes * 60 * SECOND:
+            seen = one_round(counted, rounds, seen, clock)
+        return (counted.listings - asked) * AWS.listing / 1000 * DAY_NS / (clock.mono_ns() - began)
+
+    plant(store, range(300), locked=5)
+    spent(2)
+    plant(store, range(300, 3000), locked=0)
+    spent(10)
+    assert rounds.pace is not None
+    assert not rounds.pace.whole
+    assert rounds.pace.pass_ns > PASS_NS
+    assert spent(20) <= 0.5 * 1.02
+    assert rounds.pace.dollars_per_day == pytest.approx(0.5, rel=0.02)
+
+
+def plant(store: MemoryStore, numbers: range, locked: int) -> None:
+    for number in numbers:
+        volume, lock = Volume(f"pvc-{number}"), Lock(f"pvc-{number}", f"lock-{number}")
+        store.put(volume.cfg_key, volume.cfg)
+        store.put(f"{volume.cfg_key.rpartition('/')[0]}/blocks/00/00/x.blk", b"")
+        if number < locked:
+            store.put(lock.key, lock.content)
+
+
+def one_round(store: Counted, rounds: Rounds, before: Snapshot | None, clock: ManualClock) -> Snapshot:
+    todo = rounds.next(before, clock.mono_ns(), FIVE)
+    if todo.whole or before is None:
+        seen = sweep(store, before, clock=clock, workers=1)
+    else:
+        seen = refresh(store, before, todo.volumes, todo.part, clock=clock, workers=1)
+    rounds.took(todo, seen)
+    clock.advance(rounds.pace.interval_ns if rounds.pace else FIVE)
+    return seen
