@@ -37,6 +37,7 @@ from locktop.session import Event, Session
 from locktop.status import Status
 from locktop.taking import Taking
 from locktop.theme import DARK, inks
+from locktop.tidy import Tidy
 
 LAST_RESORT_S = 15.0
 """How long after a signal the process ends if it has not ended in good order; longer than acts on the
@@ -85,6 +86,7 @@ class LocktopApp(Taking, inherit_bindings=False):
         memory: Memory | None = None,
     ) -> None:
         super().__init__(session, contexts=contexts, words=words, keymap=keymap, memory=memory)
+        self._tidy = Tidy()
         self.glyphs: Glyphs = pick_glyphs(ascii_only=ascii_only)
         self._handle_signals = handle_signals
         self.register_theme(DARK)
@@ -154,6 +156,13 @@ class LocktopApp(Taking, inherit_bindings=False):
             # A clock that has reached its end lets no further look come due: this one shows the end.
             self.session.refresh_now()
         self.status = self.picture.status
+        self._tidy.tick()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Know when a person is at work."""
+        if isinstance(event, events.InputEvent):
+            self._tidy.touched()
+        await super().on_event(event)
 
     @property
     def tab_counts(self) -> Mapping[str, int]:

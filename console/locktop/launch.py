@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from locktop.app import LocktopApp
 from locktop.badge import Contexts
 from locktop.choosing import NO_CONTEXTS
@@ -10,6 +12,10 @@ from locktop.habits import Memory, habits_path
 from locktop.keymap import Keymap
 from locktop.output.streams import say
 from locktop.session import Session
+from locktop.tidy import by_hand
+
+SWITCH_S = 0.0001
+"""Seconds for which a thread computes while another one wants to."""
 
 
 def run(
@@ -27,6 +33,8 @@ def run(
     nobody foresaw is raised here, once the terminal is as it was. A request to the store that still hangs by
     then keeps nobody: its thread is a daemon. `served`: the person sits at a browser elsewhere.
     """
+    # Threads that sweep have work for seconds: the one that paints waits for each of them after every key.
+    sys.setswitchinterval(SWITCH_S)
     # What strangers like is not to be remembered as the person's own.
     memory = Memory() if served else Memory(habits_path())
     told: list[str] = []
@@ -44,7 +52,8 @@ def run(
             )
             app.served = served
             try:
-                app.run(mouse=mouse)
+                with by_hand():
+                    app.run(mouse=mouse)
             finally:
                 session.close()
                 words = _named(session)

@@ -65,7 +65,8 @@ class Board:
     `locked` the number of volumes with at least one lock, `ghosts` of those with nothing else, `unread` of
     those that could not be read. `clashing` counts locks that failed to exclude each other. `owners` tells
     whether any lock names its owner, `claims` whether any volume has a name people know. `written` is when
-    the locks that lived were refreshed last, by state, the oldest first.
+    the locks that lived were refreshed last, by state, the oldest first. `volume_width` and `claim_width` are
+    the lengths of the longest names.
     """
 
     snapshot: Snapshot
@@ -78,6 +79,8 @@ class Board:
     clashing: int
     owners: bool
     claims: bool
+    volume_width: int
+    claim_width: int
     by_key: Mapping[str, Row] = field(repr=False, compare=False)
     written: Mapping[State, Sequence[int]] = field(repr=False, compare=False)
     judged: Mapping[str, _Judged] = field(repr=False, compare=False)
@@ -118,6 +121,7 @@ def board_of(snapshot: Snapshot, previous: Board | None = None, timing: Timing =
             kept = (view, window_of(view, now, timing), _rows_of(view, now, timing))
         judged[view.name] = kept
         rows.extend(kept[2])
+    claim_width = max((len(kept[0].names.claim_path) for kept in judged.values() if kept[0].names), default=0)
     return Board(
         snapshot=snapshot,
         now=now,
@@ -128,7 +132,9 @@ def board_of(snapshot: Snapshot, previous: Board | None = None, timing: Timing =
         unread=sum(row.lock is None for row in rows),
         clashing=sum(row.clashing for row in rows),
         owners=any(row.lock and row.lock.record and row.lock.record.owner for row in rows),
-        claims=any(row.claim for row in rows),
+        claims=claim_width > 0,
+        volume_width=max((len(name) for name in judged), default=0),
+        claim_width=claim_width,
         by_key={row.key: row for row in rows},
         written=_written(rows),
         judged=judged,

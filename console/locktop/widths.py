@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from locktop.broken_rows import WATCH_CELLS, BrokenRow
 from locktop.columns import COLUMNS, EXTRA, GAP, LONG_ID, MARGIN, SHORT_ID, Layout
-from locktop.rows import Row
+from locktop.rows import Board, Row
 
 PRIORITY = (
     *("volume", "ttl", "type", "blocks"),
@@ -103,8 +103,16 @@ def _natural(wanted: Mapping[str, int], hidden: frozenset[str]) -> dict[str, int
     }
 
 
+def widths_on(board: Board | None, rows: Sequence[Row]) -> dict[str, int]:
+    """How wide the names of these rows of a board are; those of all its rows it knows itself."""
+    # Rows of broken locks stand at the end of a board.
+    if board is None or len(rows) != len(board.rows) or (rows and isinstance(board.rows[-1], BrokenRow)):
+        return natural_widths(rows)
+    return {"volume": board.volume_width, "claim": board.claim_width, "ttl": 0}
+
+
 def natural_widths(rows: Sequence[Row]) -> dict[str, int]:
-    """How wide the names on a board are: one pass a Snapshot."""
+    """How wide the names of rows are."""
     volume = max((len(row.volume.name) for row in rows), default=0)
     claim = max((len(row.claim) for row in rows), default=0)
     broken = any(isinstance(row, BrokenRow) for row in rows)

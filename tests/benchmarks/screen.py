@@ -22,8 +22,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from backuplock.clock import SystemClock
+from backuplock.stores.memory import MemoryStore
+from backuplock.survey import sweep
 from benchmarks.lock_costs import Progress, print_table
+from harness.builders import Lock, Volume
 from harness.running import environ
+from locktop.block_list import blocks_of
+from locktop.chronicle import Chronicle
+from locktop.rows import board_of
+from locktop.tidy import by_hand
 
 CONSOLE = """
 import sys
@@ -53,6 +61,7 @@ Blank().run()
 """
 
 WAIT_S = 300.0
+CHANGED = 100
 SIZE = (36, 120)
 LIMIT_VERSION = "1.5x + 40 ms"
 Row = tuple[str, str, str, str]
@@ -172,6 +181,31 @@ def feel(locks: int, presses: int, seconds: float) -> Feel:
         return Feel(keys, (found.cpu_s() - before) / seconds)
 
 
+def judging(locks: int, changed: int) -> tuple[float, float]:
+    """Seconds from the end of a sweep to all that a screen is given of it: of the first one, and of one after
+    which few locks had changed."""
+    clock = SystemClock()
+    store = MemoryStore(clock)
+    volumes = [Volume(f"pvc-{at:05}") for at in range(locks)]
+    held = [Lock(one.name, f"lock-{at:016x}", 1 + at % 2) for at, one in enumerate(volumes)]
+    for one, lock in zip(volumes, held, strict=True):
+        store.put(one.cfg_key, one.cfg)
+        store.plant(lock.key, lock.content, clock.wall_ns())
+    chronicle, took = Chronicle(clock, None), []
+    snapshot, board, blocks = None, None, None
+    with by_hand():
+        for _ in range(2):
+            snapshot = sweep(store, snapshot, clock=clock)
+            began = time.perf_counter()
+            board = board_of(snapshot, board)
+            blocks = blocks_of(board, blocks)
+            chronicle.take(snapshot)
+            took.append(time.perf_counter() - began)
+            for lock in held[:changed]:
+                store.plant(lock.key, lock.content, clock.wall_ns() + 1)
+    return took[0], took[1]
+
+
 def first_paint(rounds: int) -> tuple[float, float]:
     """Seconds until the console shows itself, and until a blank program of the same library does."""
     ours, blank = [], []
@@ -199,6 +233,7 @@ def versions(rounds: int) -> tuple[float, float]:
 def measure(few: int, medium: int, many: int, presses: int, seconds: float, rounds: int) -> list[Row]:
     """The table: what, measured, ratio, what is to be reached."""
     small, middle, large = (feel(locks, presses, seconds) for locks in (few, medium, many))
+    first, again = judging(many, CHANGED)
     paint, blank = first_paint(rounds)
     version, nothing = versions(rounds * 2)
     return [
@@ -215,6 +250,13 @@ def measure(few: int, medium: int, many: int, presses: int, seconds: float, roun
             "1.2x",
         ),
         (f"idle processor, {medium:,} locks", f"{middle.ticking * 100:.1f} % of a core", "", "3 %"),
+        (f"from a first sweep to its picture, {many:,} locks", f"{first:.2f} s", "", "1 s"),
+        (
+            f"of the next, {CHANGED} changed",
+            f"{again:.2f} s",
+            f"{again / first:.2f}x",
+            "0.5x",
+        ),
         (
             "first paint against a blank program",
             f"{paint:.2f} s; {blank:.2f} s",

@@ -304,3 +304,16 @@ def _refresh(scene: Scene, key: str) -> None:
     blob = scene.store.read(key)
     assert blob is not None
     scene.store.put(key, blob.body)
+
+
+async def test_a_step_paints_all_that_it_changes() -> None:
+    async with console(night().session(), (120, 20)) as (app, pilot):
+        for key in ("j", "j", "k", "j", "j", "j", "j", "j", "j", "G", "k", "k", "space", "g", "j"):
+            await pilot.press(key)
+            await pilot.pause()
+            seen = app.screen._compositor.render_strips()
+            table(app).refresh()
+            await pilot.pause()
+            assert app.screen._compositor.render_strips() == seen, key
+            marked = [line for line in lines(app) if line.startswith("▌")]
+            assert len(marked) == 1

@@ -11,8 +11,11 @@ from backuplock import layout
 from backuplock.clock import SECOND, StoreClock
 from backuplock.model import Flaw, LockFile, LockRecord, Snapshot, VolumeNames, VolumeView
 from locktop.block_list import Block, BlockList, blocks_of
+from locktop.filters import arrange
+from locktop.ordering import Ordering
 from locktop.output.blocked import Blockage, alike, blockage_of
-from locktop.rows import Board, board_of
+from locktop.rows import SORTS, Board, board_of
+from locktop.widths import natural_widths, widths_on
 
 NOW = 1_767_323_045 * SECOND
 MONO = 5_000 * SECOND
@@ -74,6 +77,8 @@ def _snapshot(views: dict[str, VolumeView], mono: int, error: int) -> Snapshot:
 
 def _facts(board: Board) -> dict[str, object]:
     names = ("now", "rows", "counts", "locked", "ghosts", "unread", "clashing", "owners", "claims", "written")
+    widths = widths_on(board, board.rows), natural_widths(board.rows)
+    assert widths[0] == widths[1]
     return {name: getattr(board, name) for name in names} | {"by_key": dict(board.by_key)}
 
 
@@ -138,3 +143,27 @@ def test_volumes_in_which_nothing_changes_are_not_judged_again(snapshots: list[S
     known = blocks_of(before)
     again = blocks_of(after, known)
     assert all(one is other for one, other in zip(known.blocks, again.blocks, strict=True))
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories(), st.data())
+def test_an_order_that_is_kept_is_the_one_that_is_made_afresh(
+    snapshots: list[Snapshot], data: st.DataObject
+) -> None:
+    # Rows that stay the same are many, or all are put in order anew.
+    many = {f"pvc-m{at:02}": VolumeView(f"pvc-m{at:02}", (_held(f"pvc-m{at:02}"),)) for at in range(90)}
+    board: Board | None = None
+    ordering, sort = Ordering(), "attention"
+    for snapshot in snapshots:
+        views = many | {view.name: view for view in snapshot.volumes}
+        board = board_of(_snapshot(views, snapshot.began_mono_ns, 0), board)
+        sort = data.draw(st.sampled_from((sort, sort, sort, *SORTS)))
+        reverse = data.draw(st.booleans())
+        found = ordering.arrange(board, sort, reverse=reverse)
+        assert [row.key for row in found] == [row.key for row in arrange(board.rows, sort, reverse=reverse)]
+        assert all(row is board.by_key[row.key] for row in found)
+
+
+def _held(volume: str) -> LockFile:
+    record = LockRecord("lock-h", 1, acquired=True)
+    return LockFile(layout.lock_key(volume, "lock-h"), volume, NOW + 3_600 * SECOND, "e", 61, record)

@@ -15,10 +15,11 @@ from locktop.columns import COLUMNS
 from locktop.deeds import Care
 from locktop.describe import Fact, describe, summary, verdicts
 from locktop.describe import View as Seen
-from locktop.filters import arrange, held_still
+from locktop.filters import held_still
 from locktop.format import Line, name, number
 from locktop.keys import Place, bindings
 from locktop.messages import CursorMoved, TableScrolled
+from locktop.ordering import Ordering
 from locktop.rows import Board, Row
 from locktop.screens.lock_hands import LockHands, nothing_to_show
 from locktop.status import Status, emptiness, extent
@@ -53,6 +54,7 @@ class LocksScreen(LockHands):
         super().__init__()
         self._seen: tuple[Board | None, tuple[Care, ...]] = (None, ())
         self._dismissed: frozenset[str] = frozenset()
+        self._ordering = Ordering()
 
     # -- status -> widgets
 
@@ -91,7 +93,7 @@ class LocksScreen(LockHands):
             shown = [row.key for row in self._order]
             self._order = held_still(shown, board, order, reverse=self._reverse)
         else:
-            self._order = first(arrange(board.rows, order, reverse=self._reverse))
+            self._order = first(self._ordering.arrange(board, order, reverse=self._reverse))
 
     def dismiss_broken(self) -> None:
         """Put away the rows of broken locks whose fate is told."""
@@ -113,7 +115,7 @@ class LocksScreen(LockHands):
         """The rows that the filter leaves, with the columns that are wanted and have something to show."""
         board, table = self._board, self.table
         self._visible = self._filter.apply(self._order, board.now) if board is not None else []
-        table.show(self._visible, emptiness(status, self._filter.good))
+        table.show(self._visible, emptiness(status, self._filter.good), board)
         table.show_columns(replace(table.wish, hidden=self._hidden | nothing_to_show(board)))
 
     def show_title(self, status: Status) -> None:

@@ -6,13 +6,13 @@ thousand rows cost as much as thirty. Textual's own DataTable keeps cells and an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 from rich.style import Style
 from textual import events
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -20,10 +20,10 @@ from backuplock.clock import Span
 from locktop.columns import GAP, MARGIN, Ctx, Layout, heading, row_parts
 from locktop.format import Glyphs, Line
 from locktop.messages import CursorMoved, DetailsRequested, SortRequested, TableScrolled
-from locktop.rows import Row
+from locktop.rows import Board, Row
 from locktop.status import Status
 from locktop.widgets.painted import Painted, cut, width_of, wrap
-from locktop.widths import Wish, lay_out, most_skipped, natural_widths
+from locktop.widths import Wish, lay_out, most_skipped, widths_on
 
 
 class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
@@ -50,15 +50,16 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
 
     # -- what it is told
 
-    def show(self, rows: Sequence[Row], instead: list[Line]) -> None:
+    def show(self, rows: Sequence[Row], instead: list[Line], board: Board | None = None) -> None:
         """Show these rows in this order, or if there are none the lines `instead`. The cursor stays on its
-        lock, and that on its line of the screen; if the lock is gone, the cursor stays where it was."""
+        lock, and that on its line of the screen; if the lock is gone, the cursor stays where it was. `board`
+        is the one that they are of."""
         before = self._position()
         line = before - self.scroll_offset.y
         was_visible = 0 <= line < self.page_rows
         self._rows, self._instead = rows, instead
         self._index = {row.key: place for place, row in enumerate(rows)}
-        self._wanted = natural_widths(rows)
+        self._wanted = widths_on(board, rows)
         self._layout = (-1, ())
         self._settle_cursor(before)
         self.virtual_size = Size(self.size.width, len(rows) + 1)
@@ -155,9 +156,9 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
             return
         last = len(self._rows) - 1
         place = last if place > last else max(0, place)
+        before, top = self._position(), self.scroll_offset.y
         self._chosen = True
         self._set_cursor(self._rows[place].key)
-        top = self.scroll_offset.y
         if self.size.height < 2:
             # Not laid out yet: `on_resize` follows.
             return
@@ -165,7 +166,16 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
             self.scroll_to(y=place, animate=False, immediate=True, force=True)
         elif place >= top + self.page_rows:
             self.scroll_to(y=place - self.page_rows + 1, animate=False, immediate=True, force=True)
+        else:
+            self._refresh_rows({before, place})
+            return
         self.refresh()
+
+    def _refresh_rows(self, places: Iterable[int]) -> None:
+        """Paint these rows anew: a page is thirty times the work of the two that a step changes."""
+        lines = [place - self.scroll_offset.y + 1 for place in places]
+        seen = [line for line in lines if 0 < line < self.size.height]
+        self.refresh(*(Region(0, line, self.size.width, 1) for line in seen))
 
     def seek(self, key: str) -> bool:
         """Put the cursor on a key and bring it into view; whether it is there."""
