@@ -71,12 +71,27 @@ class Patrol:
         self._stirred = {name: until for name, until in self._stirred.items() if until > now}
         names = self._stirred.keys() | set(cared_for)
         todo = self._rounds.next(before, now, interval_ns, cared_for=names, whole=whole)
-        clock, error = self._clock, self._clock_error_ns
+        clock, error, rate = self._clock, self._clock_error_ns, self.budget.requests_per_s
         if todo.whole or before is None:
-            found = sweep(store, before, clock=clock, clock_error_ns=error, progress=progress, stop=stop)
+            found = sweep(
+                store,
+                before,
+                clock=clock,
+                clock_error_ns=error,
+                progress=progress,
+                stop=stop,
+                requests_per_s=rate,
+            )
         else:
             found = refresh(
-                store, before, todo.volumes, todo.part, clock=clock, clock_error_ns=error, stop=stop
+                store,
+                before,
+                todo.volumes,
+                todo.part,
+                clock=clock,
+                clock_error_ns=error,
+                stop=stop,
+                requests_per_s=rate,
             )
         self._rounds.took(todo, found)
         return found

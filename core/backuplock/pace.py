@@ -36,15 +36,23 @@ class Pace:
     Args:
         stop: waits end when it is set.
         workers: requests in flight at most; None: as many as the store's distance makes useful.
+        per_s: requests that may begin in a second, evenly spread; None: any number.
     """
 
-    def __init__(self, clock: Clock, stop: threading.Event, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        stop: threading.Event,
+        workers: int | None = None,
+        per_s: float | None = None,
+    ) -> None:
         self._clock = clock
         self._stop = stop
         self._workers = workers
         self._guard = threading.Lock()
         self._least_ns: int | None = None
-        self._until = clock.mono_ns()
+        self._until = self._turn = clock.mono_ns()
+        self._apart_ns = 0 if per_s is None else round(SECOND / per_s)
         self._halvings = self._good = 0
 
     @property
@@ -70,8 +78,13 @@ class Pace:
                 self._halvings, self._good = self._halvings - 1, 0
 
     def hold(self) -> None:
-        """Wait until requests may be sent again."""
-        while (left := self._until - self._clock.mono_ns()) > 0:
+        """Wait until a request may be sent."""
+        turn = 0
+        if self._apart_ns:
+            with self._guard:
+                turn = max(self._turn, self._clock.mono_ns())
+                self._turn = turn + self._apart_ns
+        while (left := max(turn, self._until) - self._clock.mono_ns()) > 0:
             if self._clock.sleep(left, self._stop):
                 return
 

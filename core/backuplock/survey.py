@@ -38,6 +38,7 @@ def sweep(
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
     workers: int | None = None,
+    requests_per_s: float | None = None,
     all_names: bool = False,
 ) -> Snapshot:
     """Read every lock of a store.
@@ -51,13 +52,14 @@ def sweep(
         stop: set it from another thread to end the sweep with `Cancelled`, soon: a request that hangs is
             left behind, and may go on for as long as the store lets it.
         workers: requests in flight at most; None: 16, and up to 64 where each takes long.
+        requests_per_s: requests sent in a second at most; folders of a file system do not count.
         all_names: read the names people know of volumes without locks too, one more request each.
 
     Raises:
         StoreError: nothing at all could be read (the first listing failed, or the store went away).
     """
     ends = stop or threading.Event()
-    walk = Walk(store, previous, clock or SystemClock(), progress, ends, all_names, workers)
+    walk = Walk(store, previous, clock or SystemClock(), progress, ends, all_names, workers, requests_per_s)
     return walk.run(clock_error_ns)
 
 
@@ -71,6 +73,7 @@ def refresh(
     clock_error_ns: int = ASSUMED_ERROR_NS,
     stop: threading.Event | None = None,
     workers: int | None = None,
+    requests_per_s: float | None = None,
 ) -> Snapshot:
     """Read again the volumes that have locks or could not be read, and those that are named: one listing
     each, and what is new of their locks. And sweep a part of the store.
@@ -82,14 +85,14 @@ def refresh(
         before: the last Snapshot of the same store.
         volumes: names; those that `before` does not have are looked up.
         part: first levels, two hex digits each, that are swept as `sweep` would.
-        stop, workers: as for `sweep`.
+        stop, workers, requests_per_s: as for `sweep`.
 
     Raises:
         Malformed: one of `volumes` is no volume's name.
         StoreError: the store went away.
     """
     ends = stop or threading.Event()
-    walk = Walk(store, before, clock or SystemClock(), None, ends, False, workers)
+    walk = Walk(store, before, clock or SystemClock(), None, ends, False, workers, requests_per_s)
     return walk.refresh(before, volumes, part, clock_error_ns)
 
 

@@ -53,13 +53,16 @@ class Walk:
         stop: threading.Event,
         all_names: bool,
         workers: int | None = None,
+        per_s: float | None = None,
     ) -> None:
         self._store = store
         self._previous = previous
         self._clock = clock
         self._progress = progress
         self._stop = stop
-        self._asking = Asking(store, clock, previous.clock if previous else None, Pace(clock, stop, workers))
+        self._asking = Asking(
+            store, clock, previous.clock if previous else None, Pace(clock, stop, workers, per_s)
+        )
         self._views = Views(self._asking, previous, all_names)
 
     # -- the run

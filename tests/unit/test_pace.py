@@ -88,6 +88,29 @@ def test_what_is_not_said_to_be_busy_or_was_asked_often_is_not_asked_again() -> 
     assert found.most == WORKERS
 
 
+def test_requests_begin_apart_where_a_second_has_only_so_many() -> None:
+    clock = ManualClock(10**18)
+    found = Pace(clock, threading.Event(), per_s=4.0)
+    began = clock.mono_ns()
+    for number in range(9):
+        found.hold()
+        assert clock.mono_ns() - began == number * SECOND // 4
+    clock.advance(60 * SECOND)
+    later = clock.mono_ns()
+    found.hold()
+    found.hold()
+    assert clock.mono_ns() - later == SECOND // 4, "what was not asked for in time is not made up for"
+
+
+def test_a_sweep_keeps_to_its_rate_from_the_first_request_on() -> None:
+    clock = ManualClock(10**18)
+    store = _fleet(30)
+    began = clock.mono_ns()
+    found = sweep(store, clock=clock, workers=1, requests_per_s=10.0)
+    assert _locks(found) == _locks(sweep(store))
+    assert clock.mono_ns() - began >= (found.requests - 1) * SECOND // 10
+
+
 def _fleet(volumes: int) -> MemoryStore:
     store = MemoryStore(ManualClock(10**18))
     for number in range(volumes):

@@ -95,7 +95,7 @@ _ROWS: tuple[tuple[str, Kind, str, str, str], ...] = (
     ("context", "text", "t", "the context that counts when none is named", '"prod"'),
     ("target", "text", "tc", "the backup target", '"s3://backups@us-east-1/prod/"'),
     ("interval", "number", "tc", "seconds between two looks of the console", "2"),
-    ("requests-per-second", "number", "tc", "requests that looking may send on average", "20"),
+    ("requests-per-second", "number", "tc", "requests that looking may send in a second", "20"),
     ("dollars-per-day", "number", "tc", "what looking may cost at most, where requests cost anything", "2"),
     ("prices", "text", "tc", "auto, aws, free, or dollars for 1,000 LIST/GET", '"0.005/0.0004"'),
     ("timeout", "number", "tc", "seconds that a command waits for the store", "30"),

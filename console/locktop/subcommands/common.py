@@ -49,9 +49,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 def add_budget(parser: argparse.ArgumentParser) -> None:
     """What looking may cost."""
-    parser.add_argument(
-        "--requests-per-second", metavar="N", help="requests to the store, on average (no limit)"
-    )
+    parser.add_argument("--requests-per-second", metavar="N", help="requests to the store at most (no limit)")
     parser.add_argument(
         "--dollars-per-day", metavar="N", help="what looking may cost at most, where requests cost (2)"
     )
