@@ -352,7 +352,7 @@ async def test_a_store_that_denies(tmp_path: Path) -> None:
         await until(pilot, lambda: keys_of(app) == [entry])
         assert "denies" not in text(app)
         store.add("put", before=Denied("the store denies writing"))
-        await agreed(app, pilot, "was not put back: the store denies writing")
+        await agreed(app, pilot, "was not put back, for the quarantine cannot be written: the store denies")
         assert scene.store.read(layout.lock_key(uuid_volume(0), f"lock-{1:016x}")) is None
 
 
@@ -362,6 +362,7 @@ async def test_a_write_whose_answer_was_lost_is_no_alarm(tmp_path: Path) -> None
     async with breaking(scene, tmp_path, store=lambda: store) as (app, pilot):
         await broken(app, pilot, DEAD)
         await shelf(app, pilot)
+        store.add("put", times=1)  # who undoes it
         store.add("put", after=Unreachable("the answer was lost"), times=1)
         await agreed(app, pilot, "it counts for 150 s, and nobody refreshes it")
         assert scene.store.read(DEAD) is not None

@@ -65,6 +65,11 @@ _T = TypeVar("_T")
 _CHAINS = 16
 
 
+def _stale() -> OSError:
+    """An error of its own: one that was kept would keep the frames of its callers, and their locks, alive."""
+    return OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where the root is and what it lies on; found anew whenever the device under the root changes."""
@@ -200,10 +205,9 @@ class FilesystemStore:
                     with opened(self._root, parts, listing=True) as fd:
                         return scan(fd, self._is_recent)
                 except OSError as error:
-                    stale = error
                     if not is_stale(error):
                         raise
-            raise stale
+            raise _stale()
         except _ABSENT:
             return None
         except OSError as error:
@@ -232,25 +236,29 @@ class FilesystemStore:
         return Blob(body, found.st_mtime_ns, self._etag(found), self._observe())
 
     def _read(self, parts: tuple[str, ...], cap: int, doing: str) -> tuple[bytes, os.stat_result] | None:
-        stale: OSError | None = None
+        # On CIFS a name is not there for an instant while another client renames over it: once is no proof.
+        stale, missed = False, not self._place.cifs
         for _ in self._tries(_READ_TRIES):
             try:
                 with opened(self._root, parts[:-1]) as folder:
                     version = read_version(folder, parts[-1], cap, doing, cifs=self._place.cifs)
             except _ABSENT:
-                return None
+                if missed:
+                    return None
+                missed = True
+                continue
             except OSError as error:
                 if is_stale(error):
-                    stale = error
+                    stale = True
                     continue  # NFS: the file was replaced under the name, or under the open descriptor.
                 if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
                     raise not_plain(doing) from error
                 raise failed(doing, error) from error
-            stale = None
+            stale, missed = False, not self._place.cifs
             if version is not None:
                 return version
-        if stale is not None:
-            raise failed(doing, stale) from stale
+        if stale:
+            raise failed(doing, _stale())
         raise Unreachable(f"{doing}: it kept changing while it was read", advice="try again")
 
     def put(self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False) -> Version:
@@ -264,7 +272,7 @@ class FilesystemStore:
 
     def _put(self, parts: tuple[str, ...], body: bytes, doing: str) -> Version:
         made = done = False
-        last: OSError | None = None
+        no_folder = False
         try:
             for _ in self._tries(_PUT_TRIES):
                 try:
@@ -274,12 +282,12 @@ class FilesystemStore:
                 except OSError as error:
                     if not self._is_vanished(error):
                         raise
-                    last = error
+                    no_folder = isinstance(error, NotADirectoryError)
                 # The folders are not there yet, or a peer's climb has just taken them away.
                 made = True
                 self._make(parts[:-1])
-            if isinstance(last, NotADirectoryError):
-                raise last
+            if no_folder:
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
             raise Unreachable(f"{doing}: its folder vanished again and again", advice="try again")
         except IsADirectoryError as error:
             raise not_plain(doing) from error
@@ -352,11 +360,10 @@ class FilesystemStore:
                         unlink(folder, parts[-1], doing)
                     break
                 except OSError as error:
-                    stale = error
                     if not is_stale(error):
                         raise
             else:
-                raise stale
+                raise _stale()
         except _ABSENT:
             pass  # That it is not there is success; the folders may still want removing.
         except OSError as error:
