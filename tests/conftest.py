@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from harness.azurite import AzureServer
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from harness.s3 import S3Server
     from harness.stale import StalePair
     from harness.tls import Tls
+
+
+# Half of the usual number: CI has a quarter of an hour for everything. What wants more says so itself.
+settings.register_profile("quick", max_examples=50)
+settings.load_profile("quick")
 
 
 def pytest_configure() -> None:

@@ -89,7 +89,7 @@ def _ours() -> list[Case]:
             dates=True,
         ),
         pair("stamped early, any fault", slow=True, budget=1, faults=ALL, early=1),
-        pair("two stalls", budget=2, faults=frozenset({"stall"}), skews=(9, 0, 0)),
+        pair("two stalls", slow=True, budget=2, faults=frozenset({"stall"}), skews=(9, 0, 0)),
         pair("two failed looks", budget=2, faults=frozenset({"list", "read"})),
         pair("any number of empty listings", budget=3, faults=frozenset({"empty"})),
         pair("two stale listings", budget=2, faults=frozenset({"stale"}), expect="S1"),
