@@ -226,6 +226,31 @@ def test_an_object_without_time_or_etag_is_no_answer(
         store.read(KEY)
 
 
+def test_an_empty_etag_is_asked_for_once_more(store: S3Store, proxy: FaultProxy) -> None:
+    """As rclone's server gives it for a moment beside a write."""
+    rule = Rule(headers={"ETag": '""'}, method="GET", times=1)
+    with proxy.failing(rule):
+        found = store.read(KEY)
+    assert found is not None
+    assert found.body == BODY
+    assert rule.times == 0
+
+
+def test_an_etag_that_stays_empty_is_no_version(store: S3Store, proxy: FaultProxy) -> None:
+    with (
+        proxy.failing(Rule(headers={"ETag": '""'}, method="GET")),
+        pytest.raises(Unreachable, match="an empty etag, as some stores do while an object is being written"),
+    ):
+        store.read(KEY)
+
+
+def test_a_write_answered_with_an_empty_etag_is_not_sent_twice(store: S3Store, proxy: FaultProxy) -> None:
+    with proxy.failing(Rule(headers={"ETag": '""'}, method="PUT")), pytest.raises(Unreachable) as caught:
+        store.put(KEY, b"new")
+    assert not caught.value.untouched
+    assert len(proxy.writes()) == 1
+
+
 def test_a_lying_delete_is_believed_but_changes_nothing(
     store: S3Store, proxy: FaultProxy, beside: S3Store
 ) -> None:

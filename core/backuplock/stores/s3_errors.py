@@ -22,6 +22,10 @@ class NotS3(Exception):
     """A reply that an S3 store would not give; the text says in a few words why."""
 
 
+class BeingWritten(NotS3):
+    """A reply that a store gives for a moment, while the object is written by somebody else."""
+
+
 RAISED = (
     NotS3,
     boto.BotoCoreError,
@@ -249,6 +253,10 @@ def _unanswered(error: Exception, call: Call) -> Failure:
     if isinstance(error, boto.HTTPClientError | OSError | urllib3.exceptions.HTTPError):
         what = f"the request to {at} failed ({_cause(error)})"
         return Failure(Unreachable(_sentence(call, what)), transient=True, settled=False)
+    if isinstance(error, BeingWritten):
+        what = f"{at} answered with {error}, as some stores do while an object is being written"
+        advice = "try again; if it stays so, look at the store's own log"
+        return Failure(Unreachable(_sentence(call, what), advice=advice), transient=True, settled=False)
     why = str(error) if isinstance(error, NotS3) else type(error).__name__
     what = f"{at} did not answer as an S3 store does ({why})"
     advice = "check AWS_ENDPOINTS, and what stands between (a proxy, a login page)"

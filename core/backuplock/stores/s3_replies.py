@@ -13,7 +13,7 @@ from typing import Any
 from backuplock.clock import Observation
 from backuplock.errors import TooLarge
 from backuplock.stores.base import Blob, Entry
-from backuplock.stores.s3_errors import NotS3
+from backuplock.stores.s3_errors import BeingWritten, NotS3
 from backuplock.text import printable
 
 Reply = Mapping[str, Any]
@@ -129,10 +129,17 @@ def _too_large(key: str, size: str, cap: int) -> str:
 
 
 def etag_of(reply: Reply) -> str:
-    """The etag of a reply, without the quotes that only some stores write."""
-    etag = _bare(reply.get("ETag", ""))
-    if not etag:
+    """The etag of a reply, without the quotes that only some stores write.
+
+    Raises:
+        BeingWritten: it is empty; rclone's server answers so for a moment beside a write.
+        NotS3: there is none.
+    """
+    if "ETag" not in reply:
         raise NotS3("an object without an etag")
+    etag = _bare(reply["ETag"])
+    if not etag:
+        raise BeingWritten("an empty etag")
     return etag
 
 
