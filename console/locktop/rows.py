@@ -59,6 +59,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Arranged:
+    """Rows in an order, and the place of each by its key."""
+
+    rows: Sequence[Row]
+    places: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Board:
     """All rows of one Snapshot, volume by volume.
 
@@ -67,7 +75,7 @@ class Board:
     those that could not be read. `clashing` counts locks that failed to exclude each other. `owners` tells
     whether any lock names its owner, `claims` whether any volume has a name people know. `written` is when
     the locks that lived were refreshed last, by state, the oldest first. `volume_width` and `claim_width` are
-    the lengths of the longest names.
+    the lengths of the longest names. `arranged` are the rows in those of the `SORTS` that somebody prepared.
     """
 
     snapshot: Snapshot
@@ -85,6 +93,7 @@ class Board:
     by_key: Mapping[str, Row] = field(repr=False, compare=False)
     written: Mapping[State, Sequence[int]] = field(repr=False, compare=False)
     judged: Mapping[str, _Judged] = field(repr=False, compare=False)
+    arranged: dict[str, Arranged] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def counts_at(self, now: Span, timing: Timing = LONGHORN) -> Counter[State]:
         """The number of rows by the state that they are shown in at `now`, as `state_now` tells it."""
