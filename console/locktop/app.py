@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.command import CommandPalette
+from textual.driver import Driver
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -19,6 +20,7 @@ from locktop.badge import Contexts
 from locktop.choosing import NO_CONTEXTS
 from locktop.commands import KeyCommands
 from locktop.controls import USUAL
+from locktop.drivers import wiping
 from locktop.format import ASCII, Glyphs, name, pick_glyphs
 from locktop.habits import Memory
 from locktop.keymap import Keymap
@@ -98,6 +100,10 @@ class LocktopApp(Taking, inherit_bindings=False):
     def plain(self) -> bool:
         """Whether everything is drawn in ASCII."""
         return self.glyphs is ASCII
+
+    def get_driver_class(self) -> type[Driver]:
+        """The terminal's, which wipes the first line away before it takes the screen."""
+        return wiping(super().get_driver_class())
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """What our styles need and themes of others do not define."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import selectors
 from typing import TYPE_CHECKING
 
@@ -31,12 +30,6 @@ class Attentive(selectors.DefaultSelector):
     def close(self) -> None:
         self._courtesy.answered()
         super().close()
-
-
-def paint_sooner() -> None:
-    """Let what a key changes be painted within a hundredth of a second, even if something was painted just
-    before; to be called before Textual is imported. Whoever has set its rate keeps it."""
-    os.environ.setdefault("TEXTUAL_FPS", "120")
 
 
 def attentive_loop() -> asyncio.AbstractEventLoop:
