@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from backuplock.courtesy import COURTESY, Courtesy
 
 if TYPE_CHECKING:
-    from _typeshed import FileDescriptorLike
+    pass
 
 
 class Attentive(selectors.DefaultSelector):
