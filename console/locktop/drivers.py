@@ -8,7 +8,7 @@ from locktop.opening import wipe
 
 
 def wiping(base: type[Driver]) -> type[Driver]:
-    """A driver that wipes the first line away before it takes the screen: it must not be there when the screen
+    """A driver that wipes the first line away before it takes the screen: it must not be there when that
     is given back."""
 
     class Wiping(base):  # type: ignore[valid-type,misc]
