@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,13 +12,16 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from harness.browser import BROWSERS, browser, opened
 from harness.builders import Lock, Volume, write, write_locks
 from harness.commands import fingerprint, run
-from harness.process import Process, executable
+from harness.process import Process
 from locktop.exits import ExitCode
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 DEADLINE_S = 60
+needs_browser = pytest.mark.skipif(
+    browser() is None, reason=f"no browser is installed ({', '.join(BROWSERS)}); the protocol is spoken above"
+)
 
 
 @pytest.fixture
@@ -161,24 +163,56 @@ def test_without_textual_serve_it_says_what_to_install(
     assert "locktop[serve]" in done.err
 
 
-def test_a_real_browser_shows_it(root: Path, start: Start, tmp_path: Path) -> None:
-    browser = next(filter(None, map(executable, BROWSERS)), None)
-    if browser is None:
-        pytest.skip(f"no browser is installed ({', '.join(BROWSERS)}); the protocol is spoken above")
+def words_of(text: str) -> set[str]:
+    return set(re.findall(r"\S+", text))
+
+
+@needs_browser
+async def test_a_real_browser_shows_it_and_takes_keys(root: Path, start: Start, tmp_path: Path) -> None:
+    before = fingerprint(root)
+    server, url = start(root, LOCKTOP_WRITE="1")
+    async with opened(url, tmp_path / "browser") as page:
+        table = await page.until("shop/orders", "stale")
+        assert {"TTL", "TYPE"} <= words_of(table), table
+        # The cells are drawn, too: letters have edges of many shades.
+        assert len(await page.colours(0, 0, 900, 120)) > 20
+        await page.press("?")  # without a click before it
+        await page.until("STATES")
+        await page.press("Escape")
+        await page.until("shop/orders", without="STATES")
+        await page.press("2")
+        await page.until("nothing is blocked: every operation would be granted")
+        await page.press("1")
+        await page.until("shop/orders", "TTL")
+        await page.press("x")
+        await page.until("read-only")
+        assert page.complaints == []
+        elsewhere = [asked for asked in page.asked.values() if url.partition(":")[2] not in asked]
+        assert (f"{url}/", elsewhere) == (next(iter(page.asked.values())), [])
+    server.stop()
+    assert fingerprint(root) == before
+    assert "Traceback" not in server.output()
+
+
+@needs_browser
+async def test_a_page_asked_for_by_another_name_works_as_well(
+    root: Path, start: Start, tmp_path: Path
+) -> None:
     _, url = start(root)
-    done = subprocess.run(
-        [
-            browser,
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--virtual-time-budget=20000",
-            "--dump-dom",
-            url,
-        ],
-        capture_output=True,
-        timeout=100,
-        check=False,
-    )
-    assert b"-first-byte" in done.stdout, done.stderr[-2000:]
+    async with opened(url.replace("127.0.0.1", "localhost"), tmp_path / "browser") as page:
+        await page.until("shop/orders")
+
+
+async def test_the_page_keeps_to_its_own_server(root: Path, start: Start) -> None:
+    _, url = start(root)
+    port = url.rpartition(":")[2]
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(url, headers={"Host": f"localhost:{port}"}) as answer,
+    ):
+        page = await answer.text()
+        policy = answer.headers["Content-Security-Policy"]
+    assert f"ws://localhost:{port}/ws" in page
+    assert "127.0.0.1" not in page
+    assert f"connect-src 'self' ws://localhost:{port} " in policy
+    assert "frame-ancestors 'none'" in policy

@@ -72,7 +72,8 @@ def run(options: argparse.Namespace) -> int:
     url = (public or f"http://{shown_host}:{bound.getsockname()[1]}").rstrip("/")
     hosts = frozenset() if options.allow_remote and public is None else LOOPBACK | {host, host_of(url)}
     say(f"serving {url} of {target.url}, read-only; Ctrl-C ends it")
-    ConsoleServer(_command(options, settings), bound, url, hosts).run()
+    command = _command(options, settings)
+    ConsoleServer(command, bound, url, hosts, behind_proxy=public is not None).run()
     return ExitCode.OK
 
 
