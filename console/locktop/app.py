@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.command import CommandPalette
+from textual.driver import Driver
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -19,6 +20,7 @@ from locktop.badge import Contexts
 from locktop.choosing import NO_CONTEXTS
 from locktop.commands import KeyCommands
 from locktop.controls import USUAL
+from locktop.drivers import wiping
 from locktop.format import ASCII, Glyphs, name, pick_glyphs
 from locktop.habits import Memory
 from locktop.keymap import Keymap
@@ -26,13 +28,8 @@ from locktop.keys import Place, bindings
 from locktop.messages import SessionReported, SimulateRequested
 from locktop.rows import Row
 from locktop.screens.base import Sheet, View
-from locktop.screens.blocked import BlockedScreen
-from locktop.screens.details import DetailsScreen
-from locktop.screens.events import EventsScreen
-from locktop.screens.explain import ExplainScreen
-from locktop.screens.help import HelpScreen
 from locktop.screens.remembering import RememberingLocks
-from locktop.screens.simulate import SimulateScreen
+from locktop.screens.views import blocked, details, events_, explain, help_, is_explain, simulate
 from locktop.session import Event, Session
 from locktop.status import Status
 from locktop.taking import Taking
@@ -63,9 +60,9 @@ class LocktopApp(Taking, inherit_bindings=False):
     BINDINGS: ClassVar = bindings("app")
     MODES: ClassVar = {
         "locks": RememberingLocks,
-        "blocked": BlockedScreen,
-        "simulate": SimulateScreen,
-        "events": EventsScreen,
+        "blocked": blocked,
+        "simulate": simulate,
+        "events": events_,
     }
     COMMANDS: ClassVar = {KeyCommands}
     HORIZONTAL_BREAKPOINTS = _WIDTHS
@@ -98,6 +95,10 @@ class LocktopApp(Taking, inherit_bindings=False):
     def plain(self) -> bool:
         """Whether everything is drawn in ASCII."""
         return self.glyphs is ASCII
+
+    def get_driver_class(self) -> type[Driver]:
+        """The terminal's, which wipes the first line away before it takes the screen."""
+        return wiping(super().get_driver_class())
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """What our styles need and themes of others do not define."""
@@ -183,7 +184,7 @@ class LocktopApp(Taking, inherit_bindings=False):
     def action_help(self) -> None:
         """Explain the keys of the view."""
         if not isinstance(self.screen, Sheet):
-            self.push_screen(HelpScreen(self.place_of(self.screen)))
+            self.push_screen(help_(self.place_of(self.screen)))
 
     async def action_show_view(self, view: str) -> None:
         """Go to one of the numbered views: to the view itself, whatever was open in it before."""
@@ -204,17 +205,18 @@ class LocktopApp(Taking, inherit_bindings=False):
             self._explain(event.text)
 
     def _explain(self, text: str) -> None:
-        match self.screen:
-            case ExplainScreen() as explain if text:
-                explain.give(text)
-            case ExplainScreen() as explain:
-                explain.another()
-            case View():
-                self.push_screen(ExplainScreen(text))
+        screen = self.screen
+        if is_explain(screen):
+            if text:
+                screen.give(text)
+            else:
+                screen.another()
+        elif isinstance(screen, View):
+            self.push_screen(explain(text))
 
     def open_volume(self, volume: str, lock: str = "") -> None:
         """Everything about a volume; `lock` is the key of the lock to begin with."""
-        self.push_screen(DetailsScreen(volume, lock))
+        self.push_screen(details(volume, lock))
 
     async def simulate(self, volume: str) -> None:
         """How operations on a volume would fare."""

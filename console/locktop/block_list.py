@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from backuplock.clock import Span
+from backuplock.courtesy import gently
 from backuplock.model import LockFile, Operation, VolumeView
 from backuplock.rules import Standing, Verdict
 from backuplock.tree import verdicts_of
@@ -99,13 +100,13 @@ def blocks_of(board: Board, previous: BlockList | None = None) -> BlockList:
     """All that is blocked now, volume by volume."""
     old = previous.known if previous is not None else {}
     known: dict[str, tuple[Row, tuple[Block, ...]]] = {}
-    for volume, (_, _, rows) in board.judged.items():
+    for volume, (_, _, rows) in gently(board.judged.items()):
         kept = old.get(volume)
         # A board keeps all rows of a volume in which nothing changed, or none.
         known[volume] = kept if kept and kept[0] is rows[0] else (rows[0], _blocks(rows, board))
-    blocks = tuple(block for _, found in known.values() for block in found)
-    awaited = len({block.view.name for block in blocks if block.waiting})
-    return BlockList(board, blocks, awaited, {block.key: block for block in blocks}, known)
+    blocks = tuple(block for _, found in gently(known.values()) for block in found)
+    awaited = len({block.view.name for block in gently(blocks) if block.waiting})
+    return BlockList(board, blocks, awaited, {block.key: block for block in gently(blocks)}, known)
 
 
 def _blocks(rows: Sequence[Row], board: Board) -> tuple[Block, ...]:

@@ -72,12 +72,12 @@ class Filter:
         """The part of the text that is in force."""
         return self._query.text
 
-    def apply(self, rows: Iterable[Row], now: Span) -> list[Row]:
+    def apply(self, rows: Sequence[Row], now: Span) -> Sequence[Row]:
         """The rows that match, in the given order; `now` is the time that they were judged at."""
         query = self._query
         if query.everything:
             self._known = {}
-            return list(rows)
+            return rows
         known = self._known
         fresh: dict[int, tuple[Row, str]] = {}
         found = []
@@ -109,9 +109,9 @@ def held_still(shown: Sequence[str], board: Board, sort: str, *, reverse: bool =
 
     Rows that vanished are left out, new ones follow at the end in their own order.
     """
-    before = set(shown)
-    kept = [board.by_key[key] for key in shown if key in board.by_key]
-    new = [row for row in board.rows if row.key not in before]
+    there = board.by_key
+    kept = [row for row in map(there.get, shown) if row is not None]
+    new = [there[key] for key in there.keys() - set(shown)]
     return kept + arrange(new, sort, reverse=reverse)
 
 

@@ -40,11 +40,14 @@ def header(status: Status, glyphs: Glyphs, width: int) -> tuple[Line, Line]:
         right = [*_playing(status.tape, glyphs), *(_age(status) if width >= 84 else []), (" ", "text")]
         room = width - sum(cell_len(text) for text, _ in right)
         return _who(status, glyphs, room, full=False), right
-    right = [*_pulse(status, glyphs), *_age(status)]
+    right = [*_pulse(status, glyphs, exact=width >= 70), *_age(status)]
     snapshot = status.board.snapshot if status.board else None
     wide, full = width >= 84, width >= 110
     skewed = not wide and _clock_matters(status)
-    if snapshot is not None and width >= 70 and not skewed:
+    if not full and width >= 70 and not skewed and _priced(status):
+        # Where there is room for one of them, money is worth more than milliseconds.
+        right += _dollars(status, full=False)
+    elif snapshot is not None and width >= 70 and not skewed:
         delay = rtt(snapshot.rtt_ns)
         right += [("   rtt " if wide else "  ", "dim"), (delay, "text")]
     if full:
@@ -79,11 +82,12 @@ def caution(status: Status) -> Line:
     return [(f" protected: {status.badge.name} ", "danger")] if status.badge.protected else []
 
 
-def _pulse(status: Status, glyphs: Glyphs) -> list[Part]:
+def _pulse(status: Status, glyphs: Glyphs, *, exact: bool) -> list[Part]:
     if status.paused:
         more = f" +{number(status.unseen)} new" if status.unseen else ""
         return [(f"{glyphs.paused} PAUSED", "waiting"), (more, "strong")]
-    pace = f" {_pace(max(status.interval_ns, status.pace.least_ns if status.pace else 0))}"
+    interval = max(status.interval_ns, status.pace.least_ns if status.pace else 0)
+    pace = f" {_pace(interval, exact=exact)}"
     if status.failure is not None:
         return [(f"{glyphs.warn} RETRY", "stale")]
     if status.hanging:
@@ -101,8 +105,8 @@ def _playing(tape: Tape, glyphs: Glyphs) -> list[Part]:
     ]
 
 
-def _pace(ns: int) -> str:
-    return f"{ns / SECOND:.3g}s"
+def _pace(ns: int, *, exact: bool) -> str:
+    return f"{ns / SECOND:.3g}s" if exact or ns < SECOND else f"{ns / SECOND:.0f}s"
 
 
 def _age(status: Status) -> list[Part]:
@@ -119,12 +123,18 @@ def _cost(status: Status) -> list[Part]:
         return []
     parts: list[Part] = [("   ", "text"), (f"{pace.requests_per_s:.1f}", "text")]
     parts.append((f"/{budget.requests_per_s:g} a s" if budget.requests_per_s else "/s", "dim"))
-    if not budget.prices.free:
-        near = budget.dollars_per_day is not None and pace.dollars_per_day > 0.9 * budget.dollars_per_day
-        parts.append((f" ${pace.dollars_per_day:.2f}", "late" if near else "text"))
-        of = "" if budget.dollars_per_day is None else f" of {budget.dollars_per_day:g}"
-        parts.append((f"{of}/d", "dim"))
-    return parts
+    return parts + _dollars(status, full=True) if _priced(status) else parts
+
+
+def _priced(status: Status) -> bool:
+    return status.pace is not None and not status.budget.prices.free
+
+
+def _dollars(status: Status, *, full: bool) -> list[Part]:
+    budget, dollars = status.budget, status.pace.dollars_per_day if status.pace else 0.0
+    near = budget.dollars_per_day is not None and dollars > 0.9 * budget.dollars_per_day
+    of = f" of {budget.dollars_per_day:g}" if full and budget.dollars_per_day is not None else ""
+    return [(f"{' ' if full else '  '}${dollars:.2f}", "late" if near else "text"), (f"{of}/d", "dim")]
 
 
 def _skew(status: Status, glyphs: Glyphs, full: bool) -> list[Part]:

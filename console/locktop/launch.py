@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 from locktop.app import LocktopApp
+from locktop.attentive import attentive_loop
 from locktop.badge import Contexts
 from locktop.choosing import NO_CONTEXTS
 from locktop.controls import USUAL
@@ -52,8 +54,8 @@ def run(
             )
             app.served = served
             try:
-                with by_hand():
-                    app.run(mouse=mouse)
+                with by_hand(), asyncio.Runner(loop_factory=attentive_loop) as runner:
+                    runner.run(app.run_async(mouse=mouse))
             finally:
                 session.close()
                 words = _named(session)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backuplock.clock import SECOND, Span
+from backuplock.courtesy import gently
 from backuplock.model import Flaw, LockFile, Snapshot, VolumeView
 from backuplock.rules import LONGHORN, Standing, State, Timing, judge, state
 from locktop.windows import DEAD_REQUEST_NS, Window, asks, window_of
@@ -58,6 +59,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Arranged:
+    """Rows in an order, and the place of each by its key."""
+
+    rows: Sequence[Row]
+    places: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Board:
     """All rows of one Snapshot, volume by volume.
 
@@ -66,7 +75,7 @@ class Board:
     those that could not be read. `clashing` counts locks that failed to exclude each other. `owners` tells
     whether any lock names its owner, `claims` whether any volume has a name people know. `written` is when
     the locks that lived were refreshed last, by state, the oldest first. `volume_width` and `claim_width` are
-    the lengths of the longest names.
+    the lengths of the longest names. `arranged` are the rows in those of the `SORTS` that somebody prepared.
     """
 
     snapshot: Snapshot
@@ -84,6 +93,7 @@ class Board:
     by_key: Mapping[str, Row] = field(repr=False, compare=False)
     written: Mapping[State, Sequence[int]] = field(repr=False, compare=False)
     judged: Mapping[str, _Judged] = field(repr=False, compare=False)
+    arranged: dict[str, Arranged] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def counts_at(self, now: Span, timing: Timing = LONGHORN) -> Counter[State]:
         """The number of rows by the state that they are shown in at `now`, as `state_now` tells it."""
@@ -112,7 +122,7 @@ def board_of(snapshot: Snapshot, previous: Board | None = None, timing: Timing =
     rows: list[Row] = []
     judged: dict[str, _Judged] = {}
     locked = 0
-    for view in snapshot.volumes:
+    for view in gently(snapshot.volumes):
         if not view.locks and not view.problem:
             continue
         locked += bool(view.locks)
@@ -126,16 +136,16 @@ def board_of(snapshot: Snapshot, previous: Board | None = None, timing: Timing =
         snapshot=snapshot,
         now=now,
         rows=tuple(rows),
-        counts=Counter(row.state for row in rows),
+        counts=Counter(row.state for row in gently(rows)),
         locked=locked,
-        ghosts=sum(view.ghost for view in snapshot.volumes),
-        unread=sum(row.lock is None for row in rows),
-        clashing=sum(row.clashing for row in rows),
-        owners=any(row.lock and row.lock.record and row.lock.record.owner for row in rows),
+        ghosts=sum(view.ghost for view in gently(snapshot.volumes)),
+        unread=sum(row.lock is None for row in gently(rows)),
+        clashing=sum(row.clashing for row in gently(rows)),
+        owners=any(row.lock and row.lock.record and row.lock.record.owner for row in gently(rows)),
         claims=claim_width > 0,
         volume_width=max((len(name) for name in judged), default=0),
         claim_width=claim_width,
-        by_key={row.key: row for row in rows},
+        by_key={row.key: row for row in gently(rows)},
         written=_written(rows),
         judged=judged,
     )
@@ -146,7 +156,7 @@ _DOUBTED = (State.HELD, State.LATE, State.WAITING)
 
 def _written(rows: Iterable[Row]) -> dict[State, list[int]]:
     found: dict[State, list[int]] = {state_: [] for state_ in _DOUBTED}
-    for row in rows:
+    for row in gently(rows):
         if row.state in found and row.lock is not None and row.lock.modified_ns is not None:
             found[row.state].append(row.lock.modified_ns)
     return {state_: sorted(times) for state_, times in found.items()}

@@ -30,6 +30,7 @@ from locktop.block_list import BlockList, blocks_of
 from locktop.breaker import Breaker
 from locktop.chronicle import Chronicle, Explored
 from locktop.deeds import Care, DeedEvent
+from locktop.ordering import Ordering
 from locktop.patrol import Patrol
 from locktop.playback import Playback
 from locktop.rows import Board, board_of
@@ -160,6 +161,7 @@ class Session:
         self._stop = threading.Event()
         self._asked = threading.Event()
         self._chronicle = Chronicle(self.clock, open_journal, target=self.url)
+        self._ordering, self._sort = Ordering(polite=True), ""
         self._attended: str | None = None
         self._newly_attended = threading.Event()
         self._failures = 0
@@ -224,6 +226,10 @@ class Session:
         if volume is not None:
             self._newly_attended.set()
             self._wake.set()
+
+    def arrange_by(self, sort: str) -> None:
+        """Have the rows of each board put into one of the orders of `rows.SORTS`."""
+        self._sort = sort
 
     def set_interval(self, interval_s: float) -> None:
         """Change the pace; counts from the end of the last sweep.
@@ -352,6 +358,8 @@ class Session:
         source = self.playback or self._chronicle
         past, gaps = source.past(PAST) if self.board is None else ((), ())
         self.board = board_of(snapshot, self.board)
+        if self._sort:
+            self._ordering.prepare(self.board, self._sort)
         self._blocks = blocks_of(self.board, self._blocks)
         happened, cares = self._take(store, snapshot)
         self._patrol.heed(happened)

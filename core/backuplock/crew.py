@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from backuplock.clock import SystemClock, nanoseconds, seconds
+from backuplock.courtesy import give_way
 
 T = TypeVar("T")
 
@@ -100,6 +101,7 @@ class Crew(Generic[T]):
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None and not self._dismissed.is_set():
+            give_way()
             result: tuple[T] | BaseException
             try:
                 result = (task(),)

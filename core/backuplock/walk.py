@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from backuplock import layout
 from backuplock.asking import Asking
 from backuplock.clock import SECOND, Clock, Observation, assumed, observe
+from backuplock.courtesy import gently
 from backuplock.crew import Crew
 from backuplock.errors import Irregular, Malformed, StoreError, Unreachable
 from backuplock.model import LockFile, Snapshot, VolumeView
@@ -104,8 +105,8 @@ class Walk:
             firsts = tuple(name for name in _leading_on(root) if layout.is_shard(name) and name in part)
             kept = {folder: view for folder, view in kept.items() if _first(folder) not in part}
             problems = [problem for problem in problems if _first(problem) not in part]
-        hot = [folder for folder, view in kept.items() if _is_hot(view) or view.name in volumes]
-        tasks = [self._once_more(kept[folder].name, folder, kept.pop(folder)) for folder in hot]
+        hot = [folder for folder, view in gently(kept.items()) if _is_hot(view) or view.name in volumes]
+        tasks = [self._once_more(kept[folder].name, folder, kept.pop(folder)) for folder in gently(hot)]
         new = sorted(set(volumes) - known)
         tasks += [self._once_more(name, layout.volume_folder(name), None) for name in new]
         views: dict[str, VolumeView] = {}
@@ -179,7 +180,7 @@ class Walk:
             while waiting and crew.busy < room:
                 crew.give(waiting.popleft())
             done = crew.take(_HEED_S)
-            for came in done:
+            for came in gently(done):
                 # Depth first: a volume that was found is finished before the next folder is opened.
                 waiting.extendleft(came.tasks)
                 known += came.new_volumes
@@ -203,7 +204,7 @@ class Walk:
     ) -> Snapshot:
         ended, wall = self._clock.mono_ns(), self._clock.wall_ns()
         ordered = tuple(sorted(volumes.values(), key=lambda volume: volume.name))
-        by_key = {lock.key: lock for volume in ordered for lock in volume.locks}
+        by_key = {lock.key: lock for volume in gently(ordered) for lock in volume.locks}
         for seen in self._refreshes(by_key, ended):
             self._asking.seen = observe(self._asking.seen, seen, "refreshes seen")
         known = self._asking.seen
@@ -236,7 +237,7 @@ class Walk:
         grain = self._store.capabilities.grain_ns
         return [
             Observation(before.began_mono_ns, ended, lock.modified_ns, grain)
-            for key, lock in by_key.items()
+            for key, lock in gently(by_key.items())
             if (old := before.by_key.get(key)) is not None
             and old.modified_ns is not None
             and lock.modified_ns is not None

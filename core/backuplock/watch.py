@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from backuplock.changes import changes, clock_event, event, hidden_volumes, newcomer, pair, version, worst
 from backuplock.clock import SECOND
+from backuplock.courtesy import gently
 from backuplock.event import Event, EventKind, Track
 from backuplock.model import LockFile, Snapshot
 from backuplock.rules import LONGHORN, State, Timing, judge, state
@@ -51,8 +52,8 @@ class Watch:
         this time keeps its track, and its absence proves nothing.
         """
         now = after.clock.at(after.ended_mono_ns)
-        states = {lock.key: state(lock, now, self.timing) for lock in after.locks}
-        seen = {lock.key: self._track(lock, after, states[lock.key]) for lock in after.locks}
+        states = {lock.key: state(lock, now, self.timing) for lock in gently(after.locks)}
+        seen = {lock.key: self._track(lock, after, states[lock.key]) for lock in gently(after.locks)}
         clashing = _clashes(after, self.timing)
         if self.snapshot is None:
             return replace(self, snapshot=after, tracks=seen, clashing=clashing), ()
@@ -62,7 +63,7 @@ class Watch:
         gone = {key: at for key, at in self.gone.items() if after.ended_mono_ns - at <= RETURN_NS}
         gone |= {track.lock.key: after.ended_mono_ns for track in left}
         events.extend(self._departure(track, after, broken) for track in left)
-        for lock in after.locks:
+        for lock in gently(after.locks):
             was = self.tracks.get(lock.key)
             if was is None:
                 events.extend(newcomer(lock, states[lock.key], looks, gone.keys() - restored))
@@ -101,7 +102,7 @@ class Watch:
         hidden = hidden_volumes(after)
         kept: dict[str, Track] = {}
         left: list[Track] = []
-        for key, track in self.tracks.items():
+        for key, track in gently(self.tracks.items()):
             if key in after.by_key:
                 continue
             if track.lock.volume in hidden or after.problems:
@@ -129,7 +130,7 @@ class Watch:
 def _clashes(after: Snapshot, timing: Timing) -> frozenset[frozenset[str]]:
     span = after.clock.at(after.ended_mono_ns)
     pairs: set[frozenset[str]] = set()
-    for volume in after.volumes:
+    for volume in gently(after.volumes):
         if len(volume.locks) < 2:
             continue
         for standing in judge(volume.locks, span, timing).values():

@@ -38,6 +38,8 @@ import sys
 from backuplock.clock import SystemClock
 from backuplock.stores.memory import MemoryStore
 from harness.builders import NS, Lock, Volume
+from locktop.subcommands.common import needs_terminal
+needs_terminal("")
 from locktop.launch import run
 from locktop.session import Session
 clock = SystemClock()

@@ -11,6 +11,7 @@ from backuplock import layout, wire
 from backuplock.clock import SECOND, ManualClock
 from backuplock.journal import Journal
 from backuplock.model import LockRecord, Owner
+from backuplock.rounds import Budget
 from backuplock.stores.base import Store
 from backuplock.stores.memory import MemoryStore
 from locktop.session import Session
@@ -96,6 +97,7 @@ class Scene:
         open_store: Callable[[], Store] | None = None,
         interval_s: float = 2.0,
         open_journal: Callable[[], Journal] | None = None,
+        budget: Budget | None = None,
     ) -> Session:
         """A session on the store, with the clock that stands still."""
         return Session(
@@ -106,6 +108,7 @@ class Scene:
             clock=self.clock,
             jitter=lambda: 0.5,
             open_journal=open_journal,
+            budget=None if budget is None else lambda _: budget,
         )
 
 

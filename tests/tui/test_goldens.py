@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from backuplock.errors import Denied, Unreachable
+from backuplock.rounds import Budget, Prices
 from tui.look import console, text, until
 from tui.scene import Scene, night
 from tui.test_explain_screen import SEVERAL, pasted
@@ -29,6 +30,7 @@ CASES = [
     ("locks", False, (*MAIN, "180x44", "60x12", "50x9")),
     ("volume", False, ("180x44", "60x12")),
     ("locks", True, MAIN),
+    ("budget", False, (*MAIN, "60x12")),
     *((screen, False, ("80x24",)) for screen in ("empty", "nothing-here", "denied", "claims")),
 ]
 KEYS = {
@@ -41,6 +43,7 @@ KEYS = {
     "explain": ["m"],
     "volume": ["j", "enter"],
 }
+BUDGETS = {"budget": Budget(dollars_per_day=2, prices=Prices())}
 PASTES = {"complaints": SEVERAL}
 
 
@@ -58,7 +61,9 @@ def _scene(screen: str) -> Scene:
 async def test_screens_look_as_they_were_approved(screen: str, plain: bool, sizes: tuple[str, ...]) -> None:
     scene = _scene(screen)
     fails = screen == "denied"
-    session = scene.session(open_store=_refused if fails else _once_then_lost(scene, screen))
+    session = scene.session(
+        open_store=_refused if fails else _once_then_lost(scene, screen), budget=BUDGETS.get(screen)
+    )
     async with console(session, SIZES[sizes[0]], ascii_only=plain, loaded=not fails) as (app, pilot):
         if fails:
             await until(pilot, lambda: app.status.failure)
@@ -66,6 +71,10 @@ async def test_screens_look_as_they_were_approved(screen: str, plain: bool, size
             scene.advance(74)
             app.session.refresh_now()
             await until(pilot, lambda: app.status.failure)
+        if screen in BUDGETS:
+            # What a look costs is known after the first.
+            app.session.refresh_now()
+            await until(pilot, lambda: app.status.pace)
         await pilot.press(*KEYS.get(screen, []))
         if screen in PASTES:
             await pasted(app, pilot, PASTES[screen])

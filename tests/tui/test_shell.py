@@ -77,7 +77,11 @@ async def test_the_header_tells_requests_and_dollars_where_they_count(budget: Bu
         assert shown in told
         assert ("/d" in told, "/s" in told or "a s" in told) == ("/d" in shown, bool(shown))
         assert "LIVE 5s" in told
-        assert "/d" not in _flat(header(status, app.glyphs, 80)[1])
+        narrow = _flat(header(status, app.glyphs, 80)[1])
+        # Money takes the place of milliseconds, and nothing that limits nobody's money takes any.
+        assert ("$1.47/d" in narrow) == ("$" in shown)
+        assert "a s" not in narrow
+        assert "/d" not in _flat(header(status, app.glyphs, 60)[1])
 
 
 # -- pulse, banner

@@ -50,6 +50,11 @@ class Terminal:
         self._written = b""
 
     @property
+    def written(self) -> bytes:
+        """All that it wrote so far."""
+        return self._written
+
+    @property
     def text(self) -> str:
         """The screen's lines."""
         return "\n".join(self._screen.display)
@@ -123,6 +128,34 @@ def test_the_console_of_a_folder(start: Callable[..., Terminal], tmp_path: Path)
     terminal.press("q")
     assert terminal.end() == 0
     assert terminal.left_the_screen()
+
+
+def test_the_first_line_is_gone_before_the_screen_is_taken(
+    start: Callable[..., Terminal], tmp_path: Path
+) -> None:
+    write_all(tmp_path, Fleet((Volume("pvc-a"),), (Lock("pvc-a", "lock-1"),)), time.time_ns())
+    terminal = start(str(tmp_path))
+    terminal.until(lambda: "locktop" in terminal.text, "the first line")
+    terminal.until(lambda: "HELD" in terminal.text, "the lock")
+    before, taken, _ = terminal.written.partition(b"\x1b[?1049h")
+    assert taken
+    line, wipe, rest = before.partition(b"\r\x1b[2K")
+    assert wipe
+    assert line.startswith(b"locktop  /")
+    # One line only: what is longer than the terminal is wide could not be wiped.
+    assert len(line) < COLUMNS
+    assert b"starting" not in rest
+    terminal.press("q")
+    assert terminal.end() == 0
+
+
+def test_no_first_line_where_nothing_can_be_wiped(start: Callable[..., Terminal], tmp_path: Path) -> None:
+    write_all(tmp_path, Fleet((Volume("pvc-a"),), (Lock("pvc-a", "lock-1"),)), time.time_ns())
+    terminal = start(str(tmp_path), TERM="dumb")
+    terminal.until(lambda: "HELD" in terminal.text, "the lock")
+    assert b"starting" not in terminal.written
+    terminal.press("q")
+    assert terminal.end() == 0
 
 
 def test_ascii_is_plain(start: Callable[..., Terminal], tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -153,7 +154,7 @@ def test_an_order_that_is_kept_is_the_one_that_is_made_afresh(
     # Rows that stay the same are many, or all are put in order anew.
     many = {f"pvc-m{at:02}": VolumeView(f"pvc-m{at:02}", (_held(f"pvc-m{at:02}"),)) for at in range(90)}
     board: Board | None = None
-    ordering, sort = Ordering(), "attention"
+    ordering, sort = Ordering(polite=data.draw(st.booleans())), "attention"
     for snapshot in snapshots:
         views = many | {view.name: view for view in snapshot.volumes}
         board = board_of(_snapshot(views, snapshot.began_mono_ns, 0), board)
@@ -162,6 +163,22 @@ def test_an_order_that_is_kept_is_the_one_that_is_made_afresh(
         found = ordering.arrange(board, sort, reverse=reverse)
         assert [row.key for row in found] == [row.key for row in arrange(board.rows, sort, reverse=reverse)]
         assert all(row is board.by_key[row.key] for row in found)
+        ordering.prepare(board, sort)
+        ready = board.arranged[sort]
+        assert [row.key for row in ready.rows] == [row.key for row in arrange(board.rows, sort)]
+        assert all(ready.rows[place].key == key for key, place in ready.places.items())
+        assert len(ready.places) == len(ready.rows)
+
+
+def test_many_rows_are_put_in_order_run_by_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("locktop.ordering.RUN", 7)
+    views = {
+        name: VolumeView(name, (_held(name),)) for name in (f"pvc-{at * 37 % 101:03}" for at in range(101))
+    }
+    board = board_of(_snapshot(views, 0, 0))
+    for sort in SORTS:
+        found = Ordering(polite=True).arrange(board, sort)
+        assert [row.key for row in found] == [row.key for row in arrange(board.rows, sort)]
 
 
 def _held(volume: str) -> LockFile:

@@ -87,7 +87,7 @@ class BlockedScreen(View):
         lines = [block for block in self._lines if block.waiting] if self._only else self._lines
         if self._filter.narrows and self._list is not None:
             rows = {id(row): row for block in lines for row in block.rows}
-            matching = {row.key for row in self._filter.apply(rows.values(), self._list.board.now)}
+            matching = {row.key for row in self._filter.apply(list(rows.values()), self._list.board.now)}
             lines = [block for block in lines if any(row.key in matching for row in block.rows)]
         self._visible = {block.key: block for block in lines}
         self.query_one(KeyList).show(list(self._visible), self._heading, self._paint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -89,11 +89,21 @@ class LocksScreen(LockHands):
 
     def _put_in_order(self, board: Board, *, hold: bool) -> None:
         order = self.order_name
+        if not hold:
+            self.locktop.session.arrange_by(order)
         if hold and self._order:
             shown = [row.key for row in self._order]
             self._order = held_still(shown, board, order, reverse=self._reverse)
         else:
-            self._order = first(self._ordering.arrange(board, order, reverse=self._reverse))
+            self._order = self._arranged(board, order)
+
+    def _arranged(self, board: Board, order: str) -> Sequence[Row]:
+        """The rows in order; the session has prepared it, unless a person changed it just now, or broke a
+        lock."""
+        ready = board.arranged.get(order)
+        if ready is None:
+            return first(self._ordering.arrange(board, order, reverse=self._reverse))
+        return ready.rows[::-1] if self._reverse else ready.rows
 
     def dismiss_broken(self) -> None:
         """Put away the rows of broken locks whose fate is told."""
@@ -115,7 +125,7 @@ class LocksScreen(LockHands):
         """The rows that the filter leaves, with the columns that are wanted and have something to show."""
         board, table = self._board, self.table
         self._visible = self._filter.apply(self._order, board.now) if board is not None else []
-        table.show(self._visible, emptiness(status, self._filter.good), board)
+        table.show(self._visible, [] if self._visible else emptiness(status, self._filter.good), board)
         table.show_columns(replace(table.wish, hidden=self._hidden | nothing_to_show(board)))
 
     def show_title(self, status: Status) -> None:

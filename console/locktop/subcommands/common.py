@@ -190,8 +190,13 @@ def is_served() -> bool:
     return bool(os.environ.get(SERVED)) and bool(os.environ.get("TEXTUAL_DRIVER"))
 
 
+FRAMES_PER_S = 120
+"""How often the screen is painted at most: what a key changes must not wait for long because something else
+was painted just before. Textual's own 60 is 17 ms."""
+
+
 def needs_terminal(instead: str) -> None:
-    """Refuse to draw screens into files and pipes.
+    """Refuse to draw screens into files and pipes; prepare to draw them on a terminal.
 
     Raises:
         Usage: naming what to use instead.
@@ -199,3 +204,5 @@ def needs_terminal(instead: str) -> None:
     # Textual reads stdin and draws on stderr; without a terminal there it would run for ever, unseen.
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise Usage("the console needs a terminal", advice=f"use {instead}")
+    # Read when Textual is imported.
+    os.environ.setdefault("TEXTUAL_FPS", str(FRAMES_PER_S))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from backuplock.text import ellipsize_middle, printable
 from locktop.badge import Badge, Choice, Contexts
 from locktop.config.choose import settle
 from locktop.config.file import ConfigFile
+from locktop.opening import opening
 from locktop.settings import Settings
 from locktop.subcommands.acting import add_write
 from locktop.subcommands.common import (
@@ -86,6 +88,11 @@ def run(options: argparse.Namespace) -> int:
     served = is_served()
     if not served:
         needs_terminal(f"locktop ls {printable(given, limit=200)}")
+    with opening(given) if not served else nullcontext():
+        return _show(settings, flags, file, served=served)
+
+
+def _show(settings: Settings, flags: Mapping[str, object], file: ConfigFile, *, served: bool) -> int:
     # Nothing of the console is needed to refuse a wrong command line.
     from locktop import launch
     from locktop.keymap import read_keymap

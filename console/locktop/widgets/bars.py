@@ -157,7 +157,7 @@ class FooterBar(Painted):
         while shown and sum(len(label[id(key)]) + 1 + len(key.footer) + gap for key in shown) > width:
             shown.pop()
         kept = {(key.action, key.place) for key in shown}
-        base = self._base
+        base = self.ground
         segments = [Segment(" ", base)]
         for key in self._keys:
             if (key.action, key.place) in kept:

@@ -6,7 +6,7 @@ thousand rows cost as much as thirty. Textual's own DataTable keeps cells and an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -36,7 +36,7 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self._glyphs = glyphs
         self._rows: Sequence[Row] = ()
-        self._index: dict[str, int] = {}
+        self._index: Mapping[str, int] = {}
         self._cursor: str | None = None
         self._chosen = False
         self._ctx = Ctx(glyphs, Span(0, 0))
@@ -58,7 +58,7 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
         line = before - self.scroll_offset.y
         was_visible = 0 <= line < self.page_rows
         self._rows, self._instead = rows, instead
-        self._index = {row.key: place for place, row in enumerate(rows)}
+        self._index = _places(rows, board)
         self._wanted = widths_on(board, rows)
         self._layout = (-1, ())
         self._settle_cursor(before)
@@ -290,3 +290,11 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
             if 0 <= x < width:
                 self.post_message(SortRequested(column.id))
             x -= width + GAP
+
+
+def _places(rows: Sequence[Row], board: Board | None) -> Mapping[str, int]:
+    """The place of each row by its key; of all rows of a board it may be known."""
+    for ready in board.arranged.values() if board is not None else ():
+        if ready.rows is rows:
+            return ready.places
+    return {row.key: place for place, row in enumerate(rows)}

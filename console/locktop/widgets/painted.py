@@ -5,7 +5,7 @@ Text is never parsed as markup: a line is a sequence of (text, tone) pairs from 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -80,17 +80,42 @@ def _words(text: str) -> list[str]:
     return [word for word in words if word]
 
 
+def joined(parts: Iterable[Part]) -> Iterator[Part]:
+    """The same line in fewer parts: neighbours of one tone are one, and blanks take that of what stands
+    beside them, for no tone shows on a blank. What a screen does with a line costs by its parts."""
+    whole, tone = "", ""
+    for text, its in parts:
+        if its == tone or text.isspace() or not text:
+            whole += text
+            tone = tone or its
+        elif not whole or whole.isspace():
+            whole, tone = whole + text, its
+        else:
+            yield whole, tone
+            whole, tone = text, its
+    if whole:
+        yield whole, tone
+
+
 class Painted(Widget):
     """A widget that paints its lines itself, in tones."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in TONES} | {"tone--cursor"}
 
-    _base = Style()
+    _ground: Style | None = None
+    _inks: dict[tuple[str, Style], Style] | None = None
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Textual leaves the background of lines that a widget paints to the widget: find it once a time."""
-        self._base = Style(bgcolor=self.rich_style.bgcolor)
+        """Between two times of painting, colours may change."""
+        self._ground = self._inks = None
         return super().render_lines(crop)
+
+    @property
+    def ground(self) -> Style:
+        """The widget's own background, which Textual leaves to those who paint lines; found once a time."""
+        if self._ground is None:
+            self._ground = Style(bgcolor=self.rich_style.bgcolor)
+        return self._ground
 
     def ink(self, tone: str) -> Style:
         """The style of a tone, without background: a line keeps that of its row."""
@@ -98,8 +123,16 @@ class Painted(Widget):
 
     def paint(self, parts: Iterable[Part], width: int, base: Style | None = None) -> Strip:
         """One strip of exactly `width` cells; `base` gives another background than the widget's."""
-        base = base or self._base
-        segments = [Segment(text, self.ink(tone) + base) for text, tone in parts]
+        base = base or self.ground
+        segments = []
+        if self._inks is None:
+            self._inks = {}
+        inks = self._inks
+        for text, tone in joined(parts):
+            ink = inks.get((tone, base))
+            if ink is None:
+                ink = inks[tone, base] = self.ink(tone) + base
+            segments.append(Segment(text, ink))
         return Strip(segments).adjust_cell_length(width, base)
 
     def paint_line(self, lines: Sequence[Line], y: int) -> Strip:

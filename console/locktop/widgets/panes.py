@@ -53,12 +53,14 @@ class DetailPane(Painted):
         self._facts: Sequence[Fact] = ()
         self._summary: Line = []
         self._more: Sequence[Fact] = ()
+        self._wrapped: tuple[tuple[int, int], list[Line]] = ((-1, -1), [])
 
     def show(self, title: Line, facts: Sequence[Fact], summary: Line, more: Sequence[Fact] = ()) -> None:
         """Replace what is shown; `more` follows after a blank line where there is plenty of room."""
         shown = (title, facts, summary, more)
         if shown != (self._title, self._facts, self._summary, self._more):
             self._title, self._facts, self._summary, self._more = shown
+            self._wrapped = ((-1, -1), [])
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -77,6 +79,11 @@ class DetailPane(Painted):
         return self.paint([(rule * 2, "faint"), *shown, (rule * rest, "faint")], width)
 
     def _lines(self, width: int, height: int) -> list[Line]:
+        if self._wrapped[0] != (width, height):
+            self._wrapped = ((width, height), self._fitted(width, height))
+        return self._wrapped[1]
+
+    def _fitted(self, width: int, height: int) -> list[Line]:
         """All facts if they fit; else the ones at the end give way to the last, which is the hint."""
         lines = fact_lines(self._facts, width)
         more = fact_lines(self._more, width)
