@@ -34,7 +34,7 @@ from locktop.session import Event, Session
 from locktop.status import Status
 from locktop.taking import Taking
 from locktop.theme import DARK, inks
-from locktop.tidy import Tidy
+from locktop.tidy import Tidy, put_by
 
 LAST_RESORT_S = 15.0
 """How long after a signal the process ends if it has not ended in good order; longer than acts on the
@@ -144,9 +144,11 @@ class LocktopApp(Taking, inherit_bindings=False):
 
     def on_session_reported(self, message: SessionReported) -> None:
         """Take in what the session tells."""
-        before = self.status.unrecorded
+        before, first = self.status.unrecorded, self.status.board is None
         self.picture.hear(message.event)
         self.status = self.picture.status
+        if first and self.status.board is not None:
+            put_by()
         self.hear_deed(message.event)
         self.tell_unrecorded(before, self.status.unrecorded)
 

@@ -6,7 +6,7 @@ import gc
 import weakref
 
 from backuplock.clock import SECOND, ManualClock
-from locktop.tidy import LEAST_NS, MOST_NS, QUIET_NS, Tidy, by_hand
+from locktop.tidy import LEAST_NS, MOST_NS, QUIET_NS, Tidy, by_hand, put_by
 
 
 class Ring:
@@ -46,6 +46,27 @@ def test_who_never_rests_waits_for_it_once_in_a_long_time() -> None:
     clock.advance(SECOND)
     tidy.touched()
     assert tidy.tick()
+
+
+def test_what_has_stayed_is_looked_through_once_an_hour() -> None:
+    clock = ManualClock()
+    tidy = Tidy(clock)
+    with by_hand():
+        ring = _ring()
+        put_by()
+        clock.advance(LEAST_NS + QUIET_NS)
+        assert tidy.tick()
+        assert ring() is not None
+        young = _ring()
+        clock.advance(MOST_NS)
+        assert tidy.tick()
+        assert (ring(), young()) == (None, None)
+    assert gc.get_freeze_count() == 0
+
+
+def test_nothing_is_put_by_outside() -> None:
+    put_by()
+    assert gc.get_freeze_count() == 0
 
 
 def test_the_limits_of_before_hold_again_afterwards() -> None:
