@@ -152,12 +152,7 @@ def make_client(settings: S3Settings, limits: Limits, ca_file: str | None) -> tu
                 f"{settings.url}: no region is named",
                 advice="write s3://bucket@region/path/ or set AWS_REGION",
             )
-        credentials = session.get_credentials()
-        if credentials is None:
-            raise Denied(
-                f"{settings.url}: no credentials were found",
-                advice="export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the backup target's secret",
-            )
+        credentials = _credentials(session, settings)
         client: S3Client = session.client(
             "s3",
             region_name=region,
@@ -178,6 +173,25 @@ def make_client(settings: S3Settings, limits: Limits, ca_file: str | None) -> tu
     # "Expect: 100-continue" costs every small write a second round trip, or a second where it is ignored.
     client.meta.events.register("before-sign.s3.PutObject", _expect_nothing)
     return client, credentials
+
+
+def _credentials(session: boto3.Session, settings: S3Settings) -> Credentials:
+    try:
+        found = session.get_credentials()
+    except (BotoCoreError, KeyError, TypeError, AttributeError, ValueError) as error:
+        # A service that hands out roles and answers something else is not foreseen by boto3.
+        lacks = isinstance(error, KeyError)
+        why = f"the answer lacks {error}" if lacks else printable(str(error), limit=200)
+        raise Denied(
+            f"{settings.url}: the credentials could not be fetched: {why}",
+            advice="check the profile, the role, and the service that hands it out",
+        ) from error
+    if found is None:
+        raise Denied(
+            f"{settings.url}: no credentials were found",
+            advice="export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the backup target's secret",
+        )
+    return found
 
 
 def _client_config(settings: S3Settings, limits: Limits) -> Config:
