@@ -38,8 +38,12 @@ class Taking(Choosing, inherit_bindings=False):
         context = self.session.badge.name
         store = ("-c", context) if context else ("-t", self.session.url)
         found = copies(here, board, store)
-        entries = [Entry(one.name, printable(" ".join(one.text.split()), limit=_HINT)) for one in found]
+        entries = [Entry(one.name, self._hint(" ".join(one.text.split()))) for one in found]
         self.push_screen(MenuScreen("Copy", entries, lambda at: self._copy(found[at])))
+
+    def _hint(self, words: str) -> str:
+        # Cut before it is made printable, which cuts at the end and with a mark of its own.
+        return printable(ellipsize_middle(words, _HINT, self.glyphs.ellipsis), limit=10 * _HINT)
 
     def _copy(self, found: Copy) -> None:
         self.copy_to_clipboard(found.text)
@@ -59,8 +63,7 @@ class Taking(Choosing, inherit_bindings=False):
         stamp = datetime.datetime.fromtimestamp(at_s, datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
         paths = [Path.cwd() / f"locktop-{found.word}-{stamp}.{form}" for form in FORMS]
         entries = [
-            Entry(form.upper(), printable(str(path), limit=_HINT))
-            for form, path in zip(FORMS, paths, strict=True)
+            Entry(form.upper(), self._hint(str(path))) for form, path in zip(FORMS, paths, strict=True)
         ]
         title = f"Export {found.holds}"
         self.push_screen(MenuScreen(title, entries, lambda at: self._export(found, FORMS[at], paths[at])))

@@ -197,7 +197,7 @@ async def test_another_in_its_place_is_named(tmp_path: Path) -> None:
         assert len(copies(scene.store)) == 1
 
 
-SIZES = {"120x36": (120, 36), "80x24": (80, 24)}
+SIZES = {"120x36": (120, 36), "80x24": (80, 24), "60x12": (60, 12)}
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["unicode", "ascii"])

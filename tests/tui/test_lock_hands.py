@@ -294,7 +294,7 @@ LOOKS = {
 async def test_it_looks_as_it_was_approved(look: str, plain: bool) -> None:
     async with console(night().session(), ascii_only=plain) as (app, pilot):
         await pilot.press(*LOOKS[look])
-        for size in ((120, 36), (80, 24)):
+        for size in ((120, 36), (80, 24), (60, 12)):
             await pilot.resize_terminal(*size)
             await pilot.pause()
             compare(app, "locks", f"{look}-{size[0]}x{size[1]}{'-ascii' * plain}")

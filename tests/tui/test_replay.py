@@ -271,7 +271,7 @@ async def test_nothing_is_written(tape: Tape, tmp_path: Path, monkeypatch: pytes
     assert [file.name for file in tmp_path.iterdir()] == [tape.path.name]
 
 
-SIZES = {"120x36": (120, 36), "80x24": (80, 24)}
+SIZES = {"120x36": (120, 36), "80x24": (80, 24), "60x12": (60, 12)}
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["unicode", "ascii"])

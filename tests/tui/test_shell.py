@@ -242,6 +242,9 @@ def test_keys_come_first_in_the_help_and_fit_a_small_screen(place: keys.Place, r
     listed = [key for group in keys.help_groups(place, replay=replay).values() for key in group]
     for key in listed:
         assert any(key.words in line and key.shown in line for line in found[:states]), key
+    narrow = [_flat(line) for line in help_lines(place, ASCII, About(replay=replay), 60)]
+    assert max(map(cell_len, narrow)) <= 60
+    assert sorted(" ".join(narrow).split()) == sorted(" ".join(found).split()), "nothing is lost"
 
 
 # -- the palette
@@ -261,7 +264,7 @@ async def _opened(app: LocktopApp, pilot: Pilot[int], typed: str = "") -> Comman
 
 @pytest.mark.parametrize("plain", [False, True])
 async def test_the_palette_looks_like_the_rest(plain: bool) -> None:
-    for size in ((120, 36), (80, 24)):
+    for size in ((120, 36), (80, 24), (60, 12)):
         async with console(night().session(), size, ascii_only=plain) as (app, pilot):
             await _opened(app, pilot)
             compare(app, "palette", f"{size[0]}x{size[1]}{'-ascii' * plain}")

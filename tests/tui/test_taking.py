@@ -17,6 +17,7 @@ from locktop.screens.details import DetailsScreen
 from locktop.screens.menu import MenuScreen
 from locktop.subcommands import load
 from locktop.widgets.key_list import KeyList
+from tui.lists import compare
 from tui.look import console, shown, table, text, until
 from tui.scene import night
 
@@ -85,14 +86,22 @@ async def test_other_views_have_the_menu_too(view: str) -> None:
             assert "nothing to copy here" in text(app)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("plain", [False, True], ids=["unicode", "ascii"])
 @pytest.mark.parametrize("key", ["Y", "E"])
-async def test_a_menu_fits_every_size(key: str, size: tuple[int, int]) -> None:
-    async with console(night().session(), size) as (app, pilot):
+async def test_a_menu_fits_every_size(key: str, plain: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The menu names the file that it would write; here it writes none.
+    monkeypatch.chdir("/usr/share")
+    async with console(night().session(), SIZES[0], ascii_only=plain) as (app, pilot):
         await _open(app, pilot, key)
-        seen = text(app)
-        assert "take it" in seen
-        assert ("kubectl" if key == "Y" else "JSON") in seen
+        for size in SIZES:
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            await pilot.pause()
+            seen = text(app)
+            assert "take it" in seen
+            assert ("kubectl" if key == "Y" else "JSON") in seen
+            menu = "copy" if key == "Y" else "export"
+            compare(app, "menu", f"{menu}-{size[0]}x{size[1]}{'-ascii' * plain}")
 
 
 @pytest.fixture

@@ -639,7 +639,7 @@ async def test_the_volume_and_the_command_line(tmp_path: Path) -> None:
 
 # -- pictures
 
-SIZES = {"120x36": (120, 36), "80x24": (80, 24)}
+SIZES = {"120x36": (120, 36), "80x24": (80, 24), "60x12": (60, 12)}
 
 
 def _furnish(scene: Scene) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import ClassVar
 
-from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container as Box
@@ -18,10 +18,14 @@ from locktop.keymap import Keymap
 from locktop.keys import KEYS, Key, Place, bindings, help_groups
 from locktop.screens.base import Sheet
 from locktop.widgets.bars import TitleRule, TooSmall
+from locktop.widgets.painted import width_of, wrap
 from locktop.widgets.panes import Scroller
 
 COLUMN = 38
-"""Cells of one of the two columns."""
+"""Cells of one of the two columns, or more where its words need it."""
+FULL = 80
+"""Cells that two columns need; where there are less, everything stands below each other."""
+_LABEL = 12
 
 MEANINGS = {
     State.STALE: "ended, its holder is gone",
@@ -58,12 +62,16 @@ class HelpScreen(Sheet):
     def on_mount(self) -> None:
         """Write the sheet."""
         super().on_mount()
-        self.query_one(Scroller).show(help_lines(self._place, self.locktop.glyphs, self._about()))
-        self._title()
+        self._write(self.app.size.width)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Say whether there is more than fits."""
+        """In one column or two; say whether there is more than fits."""
         super().on_resize(event)
+        self._write(event.size.width)
+
+    def _write(self, width: int) -> None:
+        lines = help_lines(self._place, self.locktop.glyphs, self._about(), width)
+        self.query_one(Scroller).show(lines)
         self.call_after_refresh(self._title)
 
     def _about(self) -> About:
@@ -98,21 +106,28 @@ class About:
     labels: Keymap = USUAL
 
 
-def help_lines(place: Place, glyphs: Glyphs, about: About) -> list[Line]:
-    """The whole sheet, 80 cells wide: keys first, for they are what is looked for."""
+def help_lines(place: Place, glyphs: Glyphs, about: About, width: int = FULL) -> list[Line]:
+    """The whole sheet, 80 cells wide or `width` if that is less: keys first, which are what is looked for."""
     off = {key for key, _ in about.off}
     named = help_groups(place, replay=about.replay)
     groups = [_group(title, keys, off, about.labels) for title, keys in named.items()]
-    left, right = _two_columns(groups)
-    lines: list[Line] = []
-    for at in range(max(len(left), len(right))):
-        first = left[at] if at < len(left) else []
-        second = right[at] if at < len(right) else []
-        pad = COLUMN - sum(cell_len(text) for text, _ in first)
-        lines.append([*first, (" " * max(1, pad), "text"), *second])
-    listed = {key for keys in named.values() for key in keys}
+    keys = _stack(groups) if width < FULL else _beside(*_two_columns(groups))
+    listed = {key for keys_of in named.values() for key in keys_of}
     reasons = [(key, why) for key, why in about.off if key in listed]
-    return [*lines, *_off(reasons, about.labels), [], *_states(glyphs), [], *_closing(place, about)]
+    lines = [*keys, *_off(reasons, about.labels), [], *_states(glyphs, width), [], *_closing(place, about)]
+    if width >= FULL:
+        return lines
+    # Two cells are the bar's.
+    return [part for line in lines for part in (wrap(line, width - 2, _LABEL + 1) if line else [line])]
+
+
+def _beside(left: Sequence[Line], right: Sequence[Line]) -> list[Line]:
+    column = max([COLUMN, *(width_of(line) + 1 for line in left)])
+    lines: list[Line] = []
+    for first, second in zip_longest(left, right, fillvalue=()):
+        pad = " " * (column - width_of(first)) if second else ""
+        lines.append([*first, (pad, "text"), *second])
+    return lines
 
 
 def _two_columns(groups: Sequence[list[Line]]) -> tuple[list[Line], list[Line]]:
@@ -149,17 +164,14 @@ def _off(reasons: Sequence[tuple[Key, str]], labels: Keymap) -> list[Line]:
     return [[(f"  ({labels.shown(key)} is off: {why})", "dim")] for key, why in reasons]
 
 
-def _states(glyphs: Glyphs) -> list[Line]:
-    lines: list[Line] = [[("  STATES", "dim")]]
-    pairs = list(MEANINGS.items())
-    half = len(pairs) // 2
-    for row in zip(pairs[:half], pairs[half:], strict=True):
-        line: Line = []
-        for state, words in row:
-            text = f"{state.value:<8}{words}"
-            line += [(f"  {glyphs.states[state]} ", state.value), (f"{text:<{COLUMN - 4}}", "text")]
-        lines.append(line)
-    return lines
+def _states(glyphs: Glyphs, width: int) -> list[Line]:
+    cells = [
+        [(f"  {glyphs.states[state]} ", state.value), (f"{state.value:<8}{words}", "text")]
+        for state, words in MEANINGS.items()
+    ]
+    half = len(cells) // 2
+    lines = cells if width < FULL else _beside(cells[:half], cells[half:])
+    return [[("  STATES", "dim")], *lines]
 
 
 _FILTER = [
