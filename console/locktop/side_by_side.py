@@ -46,7 +46,7 @@ class _Side:
     restored: frozenset[str] = frozenset()
 
 
-class SideBySide(LocktopApp, inherit_bindings=False):
+class SideBySide(LocktopApp):
     """The console on several sessions, which it starts and closes.
 
     `session` and `picture` are those of the context that everything but the table of locks is about.

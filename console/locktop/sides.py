@@ -134,7 +134,16 @@ def _who(statuses: Sequence[Status], glyphs: Glyphs, room: int) -> Line:
         left += [(" ", "text"), (shown, "stale" if troubled else tone), (" ", "text"), mode]
         if troubled:
             left.append((f" {glyphs.warn}", "stale"))
-    return left
+    return left if width_of(left) <= room else _how_many(statuses, glyphs)
+
+
+def _how_many(statuses: Sequence[Status], glyphs: Glyphs) -> Line:
+    """Where there is no room for the names: the rows have them."""
+    shut = all(status.read_only for status in statuses)
+    troubled = sum(status.failure is not None or status.hanging for status in statuses)
+    mode: Part = ("[RO]", "dim") if shut else ("[RW]", "late")
+    trouble: Line = [(f" {glyphs.warn}{troubled}", "stale")] if troubled else []
+    return [(" locktop ", "brand"), (f" {plural(len(statuses), 'context')} ", "strong"), mode, *trouble]
 
 
 def _healthiest(statuses: Sequence[Status]) -> Status:

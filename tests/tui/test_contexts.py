@@ -80,7 +80,16 @@ async def _closes(app: LocktopApp, pilot: Pilot[int]) -> None:
         await pilot.press("C")
 
 
+async def _marks(app: LocktopApp, pilot: Pilot[int]) -> None:
+    await pilot.press("space")
+    assert lines(app)[listed(app).region.y + 1].count("+ prod-eu") == 1
+    assert listed(app).place == 1
+    await pilot.press("k", "space", "k")
+    assert "+ prod-eu" not in text(app)
+
+
 KEYS.update(dict.fromkeys(("j", "k", "down", "up"), _moves))
+KEYS["space"] = _marks
 KEYS["enter"] = _chooses
 KEYS.update(dict.fromkeys(("escape", "C"), _closes))
 
