@@ -35,6 +35,9 @@ def service(answer: Answer) -> Iterator[str]:
         def do_GET(self) -> None:
             self.do_POST()
 
+        def do_PUT(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
             headers = {name.lower(): value for name, value in self.headers.items()}
@@ -121,6 +124,32 @@ def test_a_pod_takes_its_role_by_web_identity(
         assert re.search(rf"Credential={ACCESS_KEY}/", access.headers["authorization"])
         assert access.headers["x-amz-security-token"] == "t"
     assert len(proxy.log) == 2
+
+
+def test_a_machine_is_given_its_role(proxy: FaultProxy, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the endpoint of an instance does it, which is also what kube2iam puts in its place."""
+    asked: list[str] = []
+
+    def answer(path: str, headers: dict[str, str], _body: str) -> str:
+        asked.append(path)
+        if path == "/latest/api/token":
+            return "session"
+        assert headers["x-aws-ec2-metadata-token"] == "session"
+        if path == "/latest/meta-data/iam/security-credentials/":
+            return "longhorn"
+        assert path == "/latest/meta-data/iam/security-credentials/longhorn"
+        told = {"Code": "Success", "AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY}
+        return json.dumps(told | {"Token": "t", "Expiration": EXPIRES})
+
+    with service(answer) as url:
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "false")
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", url)
+        store = proxy.server.store(prefix, **ABSENT)
+        for _ in range(3):
+            store.list("")
+        store.close()
+    assert len(asked) == 3
+    assert [access.headers["x-amz-security-token"] for access in proxy.log] == ["t"] * 3
 
 
 def test_a_role_that_is_refused_is_one_line(

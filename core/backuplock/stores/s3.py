@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from backuplock.clock import SECOND, Clock, Observation, SystemClock, nanoseconds
 from backuplock.errors import Conflict, Malformed, ReadOnly, StoreError, Unreachable, Unsupported
 from backuplock.stores.base import BLOCKS, BODY_CAP, Blob, Capabilities, Entry, Keys, Listing, Ranged, Version
-from backuplock.stores.s3_config import Limits, S3Settings, make_client, read_settings, write_ca_file
+from backuplock.stores.s3_config import Limits, S3Settings, read_settings, write_ca_file
 from backuplock.stores.s3_errors import RAISED, Call, Verb, failure, headers_of, is_missing_key
 from backuplock.stores.s3_fast import FastReads
+from backuplock.stores.s3_link import Link
 from backuplock.stores.s3_probe import Raw, probe
 from backuplock.stores.s3_replies import Reply, blob, etag_of, flat, page, rolled, times_of
 from backuplock.stores.s3_replies import nanoseconds as instant
@@ -83,9 +84,7 @@ class S3Store:
         self._etags_quoted = self._rolls = True
         ca_file, temporary = write_ca_file(settings)
         self._forget_ca = weakref.finalize(self, _remove, temporary)
-        self._client: S3Client
-        self._client, credentials = make_client(settings, self._limits, ca_file)
-        self._reads = FastReads(self._client, credentials) if fast_reads else self._client
+        self._link = Link(settings, self._limits, ca_file, self._clock, fast_reads=fast_reads)
         self._endpoint = printable(self._client.meta.endpoint_url, limit=200)
 
     @classmethod
@@ -105,6 +104,14 @@ class S3Store:
         """
         settings = read_settings(target, environ)
         return cls(settings, writable=writable, clock=clock, limits=limits, fast_reads=fast_reads)
+
+    @property
+    def _client(self) -> S3Client:
+        return self._link.client
+
+    @property
+    def _reads(self) -> FastReads | S3Client:
+        return self._link.reads
 
     @property
     def endpoint(self) -> str:
@@ -238,9 +245,7 @@ class S3Store:
         return found
 
     def close(self) -> None:
-        if isinstance(self._reads, FastReads):
-            self._reads.close()
-        self._client.close()
+        self._link.close()
         self._forget_ca()
 
     def _put(self, key: str, body: bytes, if_match: str | None, if_absent: bool) -> Version:
@@ -288,9 +293,10 @@ class S3Store:
         errors, for bodies arrive after the reply.
         """
         left = self._limits.attempts
-        touched = False
+        touched = renewed = False
         while True:
             left -= 1
+            used = self._client
             began = self._clock.mono_ns()
             seen: Observation | None = None
             try:
@@ -301,6 +307,10 @@ class S3Store:
                 seen = seen or self._saw(headers_of(error), began)
                 if missing and is_missing_key(error):
                     return None, seen
+                if not renewed and self._link.renews(error, used):
+                    # Refused before anything was looked at: no attempt of those that may be made.
+                    renewed, left = True, left + 1
+                    continue
                 failed = failure(error, call, observed=seen, wall_ns=self._clock.wall_ns())
                 # A write that met with silence may still land after its own repetition, and a repeated
                 # condition would meet the traces of the first attempt: neither is sent twice.
@@ -357,7 +367,8 @@ class S3Store:
         return f'"{etag}"' if etag is not None and self._etags_quoted else etag
 
     def _call(self, verb: Verb, key: str, *, conditional: bool = False) -> Call:
-        return Call(verb, self._shown(key), self._bucket, self._endpoint, conditional)
+        fetched = self._link.renewable
+        return Call(verb, self._shown(key), self._bucket, self._endpoint, conditional, fetched)
 
     def _shown(self, key: str) -> str:
         return f"{self.url.rstrip('/')}/{printable(key, limit=400)}".rstrip("/")

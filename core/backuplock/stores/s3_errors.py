@@ -59,7 +59,7 @@ class Call:
     """What was being done: for the sentence, and for what an answer means.
 
     `what` is the printable key or folder with the target's URL, `conditional` says whether the request
-    carried a condition.
+    carried a condition, `fetched` that the credentials are a profile's or a role's, not the environment's.
     """
 
     verb: Verb
@@ -67,6 +67,7 @@ class Call:
     bucket: str
     endpoint: str
     conditional: bool = False
+    fetched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,23 @@ _CODES["401"] = _CODES["403"] = _CODES["Forbidden"] = _CODES["AccessDenied"]
 _CODES["412"] = _CODES["PreconditionFailed"]
 _CODES["501"] = _CODES["NotImplemented"]
 
+_CODES["ExpiredTokenException"] = _CODES["ExpiredToken"]
+_CODES["InvalidTokenId"] = _CODES["InvalidToken"]
+
+ENDED = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "TokenRefreshRequired",
+        "InvalidToken",
+        "InvalidTokenId",
+        "InvalidAccessKeyId",
+    }
+)
+"""Said of credentials that have come to their end; of those that were deleted as well."""
+_RENEW = (
+    "renew what the profile or the role gives out (as by `aws sso login`): fetched anew it is refused, too"
+)
 _SKEWED = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"})
 _SKEW_LIMIT_S = 15 * 60
 """S3 refuses signatures that are further from its own time."""
@@ -186,6 +204,8 @@ def _refused(error: boto.ClientError, call: Call, observed: Observation | None, 
             "permission": _PERMISSION[call.verb],
             "region": printable(str(detail.get("Region") or "region"), limit=40),
         }
+        if call.fetched and code in ENDED:
+            advice = _RENEW
         return Failure(kind(_sentence(call, what.format(**fill)), advice=advice.format(**fill)))
     return _unknown_reply(call, code, str(detail.get("Message") or ""), status)
 
