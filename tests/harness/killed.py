@@ -122,8 +122,12 @@ def check_undo(arena: Arena) -> None:
     assert told >= 3
 
 
-def check_second(arena: Arena, doing: Doing, ending: Ending) -> None:
-    """After each death of what ends an interrupted break, at each stage of that: it is ended after all."""
+def check_second(arena: Arena, doing: Doing, ending: Ending, step: int = 1) -> None:
+    """After each death of what ends an interrupted break, at each stage of that: it is ended after all.
+
+    With a `step` only each so-many-th of the second deaths is died, others after another first one: each
+    takes a process of its own, and on files all are died in a moment.
+    """
     lock = Lock(VOLUME, "lock-feed000000000001", age_s=500)
     stages: set[Stage] = set()
     for first in itertools.count(1):
@@ -137,7 +141,7 @@ def check_second(arena: Arena, doing: Doing, ending: Ending) -> None:
             ended = ended or not left
             return "" if ended else left[0].id
 
-        for second in itertools.count(1):
+        for second in itertools.count(1 + first % step, step):
             scene = arena.scene()
             entry = interrupted(scene)
             if ended:

@@ -61,7 +61,7 @@ def test_what_takes_an_interrupted_break_back(moto: S3Server, prefix: str, tmp_p
     """Within the grain of its times what was put back looks as if it had never gone."""
     with Deaths(moto.environ()) as deaths:
         for arena in arena_on(moto, deaths, prefix, tmp_path):
-            check_second(arena, "take back", "take back")
+            check_second(arena, "take back", "take back", step=3)
 
 
 def test_a_clean_up(prefix: str, tmp_path: Path) -> None:
