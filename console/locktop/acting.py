@@ -30,9 +30,14 @@ class Acting(Controls, inherit_bindings=False):
         self._alarmed: frozenset[str] = frozenset()
         self._restored: frozenset[str] = frozenset()
         for key in dangerous_keys():
-            off = self.picture.status.read_only
+            off = self.shut
             names = ",".join(keymap.keys_of(key))
             self.bind(names, f"say_off('{key.needs}')" if off else key.action, description=key.words)
+
+    @property
+    def shut(self) -> bool:
+        """Whether nothing here can ever be written to."""
+        return self.picture.status.read_only
 
     def action_say_off(self, needs: str) -> None:
         """Why a dangerous key does nothing."""

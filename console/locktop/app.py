@@ -143,14 +143,26 @@ class LocktopApp(Taking, inherit_bindings=False):
         self.post_message(SessionReported(event))
 
     def on_session_reported(self, message: SessionReported) -> None:
-        """Take in what the session tells."""
-        before, first = self.status.unrecorded, self.status.board is None
-        self.picture.hear(message.event)
-        self.status = self.picture.status
-        if first and self.status.board is not None:
+        """Take in what the session tells, and show it."""
+        self.take_in(message.event)
+
+    def take_in(self, event: Event) -> None:
+        """What the session tells."""
+        before = self.picture.status
+        self.picture.hear(event)
+        self.show_now()
+        if before.board is None and self.picture.status.board is not None:
             put_by()
-        self.hear_deed(message.event)
-        self.tell_unrecorded(before, self.status.unrecorded)
+        self.hear_deed(event)
+        self.tell_unrecorded(before.unrecorded, self.picture.status.unrecorded)
+
+    def show_now(self) -> None:
+        """Have the screens show the picture as it is."""
+        self.status = self.picture.status
+
+    def tidy_up(self) -> None:
+        """Look for garbage if it is time for that."""
+        self._tidy.tick()
 
     def refresh_status(self) -> None:
         """Time has passed, or a person changed something."""
@@ -158,8 +170,8 @@ class LocktopApp(Taking, inherit_bindings=False):
         if now is not None and now.ended and not (before is not None and before.ended):
             # A clock that has reached its end lets no further look come due: this one shows the end.
             self.session.refresh_now()
-        self.status = self.picture.status
-        self._tidy.tick()
+        self.show_now()
+        self.tidy_up()
 
     async def on_event(self, event: events.Event) -> None:
         """Know when a person is at work."""

@@ -41,3 +41,7 @@ class Contexts:
     choices: tuple[Choice, ...] = ()
     file: str = ""
     open: Callable[[str], Session] | None = None
+
+
+NO_BADGE = Badge()
+"""That of a target which was given by itself."""

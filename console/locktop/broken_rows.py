@@ -16,7 +16,7 @@ from backuplock.text import elapsed
 from locktop.deeds import Care
 from locktop.describe import Fact
 from locktop.format import Part, countdown, name, type_words
-from locktop.rows import Board, Row
+from locktop.rows import Board, Row, own_of
 from locktop.watch_lines import TONES, fate_words
 
 MARK = "x"
@@ -57,7 +57,8 @@ class BrokenRow(Row):
 
 def is_gone(row: Row | None) -> bool:
     """Whether a row is no lock any more, but what is told of one that was broken."""
-    return isinstance(row, BrokenRow) and row.gone
+    own = own_of(row) if row is not None else None
+    return isinstance(own, BrokenRow) and own.gone
 
 
 def row_before(token: Token, before: Snapshot | None) -> Row:
@@ -120,9 +121,10 @@ def _is_that(lock: LockFile | None, token: Token) -> bool:
 def first(rows: Iterable[Row]) -> list[Row]:
     """The rows, those of broken locks before the others, the youngest first."""
     found = list(rows)
-    broken = [row for row in found if isinstance(row, BrokenRow)]
-    broken.sort(key=lambda row: row.vigil.removed_mono_ns, reverse=True)
-    return [*broken, *(row for row in found if not isinstance(row, BrokenRow))] if broken else found
+    broken = [(own.vigil.removed_mono_ns, row) for row in found if isinstance(own := own_of(row), BrokenRow)]
+    broken.sort(key=lambda one: one[0], reverse=True)
+    rest = (row for row in found if not isinstance(own_of(row), BrokenRow))
+    return [*(row for _, row in broken), *rest] if broken else found
 
 
 # -- what is shown of one

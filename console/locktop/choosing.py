@@ -42,7 +42,7 @@ class Choosing(Acting, inherit_bindings=False):
         super().__init__(session, keymap=keymap)
         self.contexts = contexts
         self.memory = memory or Memory()
-        self.next_session: Session | None = None
+        self.next_sessions: tuple[Session, ...] = ()
         self._words = words
 
     # -- how a person likes it
@@ -87,12 +87,17 @@ class Choosing(Acting, inherit_bindings=False):
         """What would be left undone or unwatched if this session ended now."""
         return self.session.breaker.pending if self.session.breaker is not None else ()
 
-    def go_to(self, name: str) -> None:
-        """End this session; whoever runs the app begins the next one, with nothing marked or filtered."""
+    def is_open(self, *names: str) -> bool:
+        """Whether going there ends nothing."""
+        return names == (self.session.badge.name,)
+
+    def go_to(self, *names: str) -> None:
+        """End this session; whoever runs the app begins the next one, or several side by side, with nothing
+        marked or filtered."""
         if self.contexts.open is None:
             return
         try:
-            self.next_session = self.contexts.open(name)
+            self.next_sessions = tuple(self.contexts.open(name) for name in names)
         except BackupLockError as error:
             words = printable(str(error), limit=500)
             self.notify(words, markup=False, severity="error", timeout=LONG_S)

@@ -13,6 +13,7 @@ from backuplock.liveness import Doubt, Life, liveness
 from backuplock.rules import State
 from backuplock.text import elapsed
 from backuplock.watch import Track
+from locktop.badge import NO_BADGE, Badge
 from locktop.broken_rows import MARK as BROKEN_MARK
 from locktop.broken_rows import BrokenRow, is_gone
 from locktop.broken_rows import cell as broken_cell
@@ -41,7 +42,8 @@ LONG_ID, SHORT_ID = 40, 10
 @dataclass(frozen=True, slots=True)
 class Ctx:
     """What cells need beside the row. `claims_first`: names people know stand in place of volume ids.
-    `tracks` is what was seen of each lock until `board`, `mono_ns` the time by the session's clock."""
+    `tracks` is what was seen of each lock until `board`, `mono_ns` the time by the session's clock, `badge`
+    how the context is marked."""
 
     glyphs: Glyphs
     now: Span
@@ -49,6 +51,7 @@ class Ctx:
     board: Board | None = None
     tracks: Mapping[str, Track] = field(default_factory=dict)
     mono_ns: int = 0
+    badge: Badge = NO_BADGE
 
     @property
     def uncertain(self) -> bool:
@@ -78,6 +81,10 @@ class Column:
 
 def _volume(row: Row, ctx: Ctx) -> Part:
     return (name((ctx.claims_first and row.claim) or row.volume.name), "text")
+
+
+def _context(_row: Row, ctx: Ctx) -> Part:
+    return (name(ctx.badge.name), f"accent-{ctx.badge.accent}" if ctx.badge.accent else "text")
 
 
 def _claim(row: Row, ctx: Ctx) -> Part:
@@ -169,6 +176,7 @@ _COLOURED = (State.STALE, State.LATE, State.UNSURE, State.BAD, State.WAITING)
 
 COLUMNS: tuple[Column, ...] = (
     Column("volume", "VOLUME", _volume, 16, 40, elastic=True, middle=True),
+    Column("context", "CONTEXT", _context, 7, 7, keeps=20),
     Column("claim", "CLAIM", _claim, 16, 30, keeps=36, elastic=True, middle=True),
     Column("type", "TYPE", _type, 8, 8, keeps=16),
     Column("state", "STATE", _state, 7, 7, keeps=42),
@@ -189,6 +197,7 @@ EXTRA = frozenset({"life", "seen", "refreshes"})
 
 MEANINGS: dict[str, str] = {
     "volume": "the volume's id, always shown",
+    "context": "the context, where several are open",
     "claim": "namespace/claim, as volume.cfg tells",
     "type": "what the lock is for",
     "state": "held, waiting, late, stale, bad, unsure",
@@ -206,6 +215,7 @@ MEANINGS: dict[str, str] = {
 
 SORT_OF = {
     "volume": "volume",
+    "context": "context",
     "claim": "claim",
     "type": "type",
     "state": "state",

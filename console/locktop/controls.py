@@ -64,6 +64,10 @@ class Controls(ContainedApp, inherit_bindings=False):
         }
         return REASONS[key.needs] if off.get(key.needs) else ""
 
+    def offers(self, key: Key) -> bool:
+        """Whether a footer names a key."""
+        return not self.why_off(key)
+
     async def run_action(
         self,
         action: str | ActionParseResult,

@@ -42,6 +42,25 @@ def of_locks(board: Board, rows: Iterable[Row], holds: str) -> Export:
     return Export("locks", holds, {"json": lambda: json_.text(shown), "csv": lambda: csv_.text(shown)})
 
 
+def of_sides(parts: Sequence[tuple[str, Board, Sequence[Row]]], holds: str) -> Export:
+    """The rows that are shown of several contexts: as JSON a document of each, by its name; as CSV in one
+    table whose first column is the context."""
+    each = [(context, of_locks(board, rows, holds)) for context, board, rows in parts]
+
+    def as_json() -> str:
+        documents = {context: json.loads(one.make["json"]()) for context, one in each}
+        return json.dumps({"version": json_.VERSION, "contexts": documents}, indent=2) + "\n"
+
+    def as_csv() -> str:
+        tables = [(context, list(csv.reader(io.StringIO(one.make["csv"]())))) for context, one in each]
+        lines = [[safe_cell(context), *line] for context, table in tables for line in table[1:]]
+        out = io.StringIO()
+        csv.writer(out, lineterminator="\r\n").writerows([["context", *tables[0][1][0]], *lines])
+        return out.getvalue()
+
+    return Export("locks", holds, {"json": as_json, "csv": as_csv})
+
+
 def of_blocked(board: Board, found: Sequence[Blockage], holds: str) -> Export:
     """The volumes that are shown."""
 

@@ -14,7 +14,7 @@ from backuplock.text import printable
 from locktop.broken_rows import is_gone
 from locktop.format import NAME_LIMIT, owner_label, type_label, type_words
 from locktop.query import Query, understand
-from locktop.rows import SORTS, Board, Row
+from locktop.rows import SORTS, Board, Row, context_of
 
 
 def haystack(row: Row) -> str:
@@ -34,6 +34,7 @@ def haystack(row: Row) -> str:
         row.lock.flaw.value if row.lock and row.lock.flaw else "",
         "ghost" if row.volume.ghost else "",
         "broken" if is_gone(row) else "",
+        context_of(row),
     )
     # Nothing that can be typed matches across two fields.
     return "\x00".join(printable(field, limit=NAME_LIMIT) for field in fields).casefold()
@@ -87,10 +88,14 @@ class Filter:
             if query.words and not kept[1]:
                 kept = (row, haystack(row))
             fresh[id(row)] = kept
-            if query.fits(row, kept[1], now):
+            if query.fits(row, kept[1], self.now_of(row, now)):
                 found.append(row)
         self._known = fresh
         return found
+
+    def now_of(self, _row: Row, now: Span) -> Span:
+        """The time that a row was judged at."""
+        return now
 
 
 def narrowed(board: Board, query: Query) -> Board:

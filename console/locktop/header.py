@@ -6,6 +6,7 @@ Pure: a `Status` in, text and tones out.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from rich.cells import cell_len
 
@@ -40,7 +41,7 @@ def header(status: Status, glyphs: Glyphs, width: int) -> tuple[Line, Line]:
         right = [*_playing(status.tape, glyphs), *(_age(status) if width >= 84 else []), (" ", "text")]
         room = width - sum(cell_len(text) for text, _ in right)
         return _who(status, glyphs, room, full=False), right
-    right = [*_pulse(status, glyphs, exact=width >= 70), *_age(status)]
+    right = [*pulse(status, glyphs, exact=width >= 70), *_age(status)]
     snapshot = status.board.snapshot if status.board else None
     wide, full = width >= 84, width >= 110
     skewed = not wide and _clock_matters(status)
@@ -55,7 +56,7 @@ def header(status: Status, glyphs: Glyphs, width: int) -> tuple[Line, Line]:
     if snapshot is not None and (wide or skewed):
         right += _skew(status, glyphs, full)
     if width < 100:
-        right += [(" ", "text"), *_short_counts(status, glyphs)]
+        right += [(" ", "text"), *counts(status, glyphs, words=False)]
     elif snapshot is not None:
         mark = "~" if snapshot.clock.source == "assumed" else ""
         right += [("   UTC ", "dim"), (mark + utc_time(status.now.middle), "text")]
@@ -82,7 +83,8 @@ def caution(status: Status) -> Line:
     return [(f" protected: {status.badge.name} ", "danger")] if status.badge.protected else []
 
 
-def _pulse(status: Status, glyphs: Glyphs, *, exact: bool) -> list[Part]:
+def pulse(status: Status, glyphs: Glyphs, *, exact: bool) -> list[Part]:
+    """Whether the picture moves, and how often; `exact` where there is room."""
     if status.paused:
         more = f" +{number(status.unseen)} new" if status.unseen else ""
         return [(f"{glyphs.paused} PAUSED", "waiting"), (more, "strong")]
@@ -164,25 +166,22 @@ def _is_off(off: int, bar: int) -> bool:
     return abs(off) > bar + OFF_NS
 
 
-def _short_counts(status: Status, glyphs: Glyphs) -> list[Part]:
-    counts = status.board.counts_at(status.now) if status.board else Counter[State]()
-    return [
-        (f" {glyphs.states[state]}{number(counts[state])}", state.value)
-        for state in ORDER
-        if counts.get(state)
-    ]
+def counts(status: Status, glyphs: Glyphs, *, words: bool = True) -> Line:
+    """How many locks in each state: the right end of the second line, or without words of the first."""
+    found = status.board.counts_at(status.now) if status.board else Counter[State]()
+    return counted(found, glyphs, words=words)
 
 
-def counts(status: Status, glyphs: Glyphs) -> Line:
-    """How many locks in each state, the right end of the second line."""
-    board = status.board
-    right: Line = []
-    if board is None:
-        return right
-    found = board.counts_at(status.now)
+def counted(found: Mapping[State, int], glyphs: Glyphs, *, words: bool) -> Line:
+    """Numbers of locks by state, what needs attention first."""
+    line: Line = []
     for state in ORDER:
-        if found.get(state):
-            right.append((f"{glyphs.states[state]} ", state.value))
-            right.append((f"{number(found[state])} ", "strong" if state is not State.HELD else "text"))
-            right.append((f"{state.value}   ", "dim"))
-    return right
+        if not found.get(state):
+            continue
+        if words:
+            line.append((f"{glyphs.states[state]} ", state.value))
+            line.append((f"{number(found[state])} ", "strong" if state is not State.HELD else "text"))
+            line.append((f"{state.value}   ", "dim"))
+        else:
+            line.append((f" {glyphs.states[state]}{number(found[state])}", state.value))
+    return line

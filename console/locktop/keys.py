@@ -235,7 +235,8 @@ KEYS: tuple[Key, ...] = (
     # Contexts
     Key("move(1)", "j,down", "j k", "down, up", "", "contexts"),
     Key("move(-1)", "k,up", "k", "", "", "contexts"),
-    Key("choose", "enter", "enter", "work there", "", "contexts", "work there", 1),
+    Key("choose", "enter", "enter", "work there, or in all marked", "", "contexts", "work there", 1),
+    Key("mark", "space", "space", "mark: several side by side", "", "contexts", "mark", 2),
     Key("back", "escape,C", "esc", "close", "", "contexts", "close", 0),
     # Breaking
     Key("field(1)", "tab", "tab", "next, previous field", "", "break", "next", 1),

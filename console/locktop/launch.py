@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 
 from locktop.app import LocktopApp
 from locktop.attentive import attentive_loop
@@ -14,6 +15,7 @@ from locktop.habits import Memory, habits_path
 from locktop.keymap import Keymap
 from locktop.output.streams import say
 from locktop.session import Session
+from locktop.side_by_side import SideBySide
 from locktop.tidy import by_hand
 
 SWITCH_S = 0.0001
@@ -21,7 +23,7 @@ SWITCH_S = 0.0001
 
 
 def run(
-    session: Session,
+    session: Session | Sequence[Session],
     *,
     ascii_only: bool = False,
     mouse: bool = True,
@@ -29,7 +31,7 @@ def run(
     keymap: Keymap = USUAL,
     served: bool = False,
 ) -> int:
-    """Show the console; the exit code of the process.
+    """Show the console on a session, or on several side by side; the exit code of the process.
 
     Every session gets an app of its own, so that nothing of one store is taken for another's. An error that
     nobody foresaw is raised here, once the terminal is as it was. A request to the store that still hangs by
@@ -41,12 +43,12 @@ def run(
     memory = Memory() if served else Memory(habits_path())
     told: list[str] = []
     words: tuple[str, ...] = ()
+    sessions = [session] if isinstance(session, Session) else list(session)
     try:
         while True:
-            app = LocktopApp(
-                session,
+            app = _app(
+                sessions,
                 ascii_only=ascii_only,
-                handle_signals=True,
                 contexts=contexts,
                 words=words,
                 keymap=keymap,
@@ -57,17 +59,33 @@ def run(
                 with by_hand(), asyncio.Runner(loop_factory=attentive_loop) as runner:
                     runner.run(app.run_async(mouse=mouse))
             finally:
-                session.close()
-                words = _named(session)
+                for one in sessions:
+                    one.close()
+                words = tuple(line for one in sessions for line in _named(one))
                 told += words
             if app.crash is not None:
                 raise app.crash
-            if app.next_session is None:
+            if not app.next_sessions:
                 return app.return_code or 0
-            session = app.next_session
+            sessions = list(app.next_sessions)
     finally:
         for line in told:
             say(line)
+
+
+def _app(
+    sessions: Sequence[Session],
+    *,
+    ascii_only: bool,
+    contexts: Contexts,
+    words: tuple[str, ...],
+    keymap: Keymap,
+    memory: Memory,
+) -> LocktopApp:
+    look = {"ascii_only": ascii_only, "handle_signals": True}
+    if len(sessions) == 1:
+        return LocktopApp(sessions[0], **look, contexts=contexts, words=words, keymap=keymap, memory=memory)
+    return SideBySide(sessions, **look, contexts=contexts, words=words, keymap=keymap, memory=memory)
 
 
 def _named(session: Session) -> tuple[str, ...]:

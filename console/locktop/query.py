@@ -17,7 +17,7 @@ from backuplock.model import LockType, Operation
 from backuplock.rules import State
 from locktop.durations import parse_duration
 from locktop.format import NAME_LIMIT, name, owner_label, stated_operation, type_label
-from locktop.rows import Row, ttl_ns
+from locktop.rows import Row, context_of, ttl_ns
 from locktop.settings import Usage
 
 Test = Callable[[Row, Span], bool]
@@ -305,6 +305,7 @@ _COLUMNS: dict[str, Callable[[str], Test]] = {
     "age": _bounded("age", _age_ns),
     "volume": _text_of(lambda row: row.volume.name),
     "claim": _text_of(lambda row: row.claim),
+    "context": _text_of(context_of),
     "workload": _text_of(_workload),
     "lock": _text_of(lambda row: row.name),
     "op": _operation,
@@ -321,6 +322,7 @@ _ASKS = {
     "owner": "owner: part of host/pid",
     "volume": "volume: part of its id",
     "claim": "claim: part of namespace/claim",
+    "context": "context: part of its name, where several are open",
     "workload": "workload: part of its name",
     "lock": "lock: part of its name",
 }

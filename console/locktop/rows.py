@@ -58,6 +58,26 @@ class Row:
         return bool(self.standing and self.standing.clashes)
 
 
+@dataclass(frozen=True, slots=True)
+class SideRow(Row):
+    """A row beside rows of other contexts: `own` is the row of its own board, with the key that the store
+    knows; the key of this one is of the table only. `side` is which of the contexts, from 0."""
+
+    own: Row | None = None
+    side: int = 0
+    context: str = ""
+
+
+def own_of(row: Row) -> Row:
+    """The row as its own board has it."""
+    return row.own if isinstance(row, SideRow) and row.own is not None else row
+
+
+def context_of(row: Row) -> str:
+    """The context of a row where several stand side by side, or nothing."""
+    return row.context if isinstance(row, SideRow) else ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Arranged:
     """Rows in an order, and the place of each by its key."""
@@ -227,6 +247,7 @@ SORTS: dict[str, Callable[[Row], tuple[object, ...]]] = {
     "type": _type,
     "state": lambda row: (_RANK[row.state], row.key),
     "owner": _owner,
+    "context": lambda row: (context_of(row), *attention(row)),
 }
 """The orders a table can have, by name; each ends in the key, so that no two rows ever tie."""
 

@@ -25,7 +25,7 @@ from backuplock.survey import ASSUMED_ERROR_NS, Cancelled, Progress
 from backuplock.text import printable
 from backuplock.watch import Event as LockEvent
 from backuplock.watch import Track
-from locktop.badge import Badge
+from locktop.badge import NO_BADGE, Badge
 from locktop.block_list import BlockList, blocks_of
 from locktop.breaker import Breaker
 from locktop.chronicle import Chronicle, Explored
@@ -43,8 +43,6 @@ PROGRESS_NS = SECOND // 10
 
 PAST = 500
 """How many events of before this session are fetched from the journal."""
-
-NO_BADGE = Badge()
 
 Kind = Literal["unreachable", "denied", "missing", "malformed", "internal"]
 

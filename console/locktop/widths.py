@@ -13,7 +13,7 @@ from locktop.columns import COLUMNS, EXTRA, GAP, LONG_ID, MARGIN, SHORT_ID, Layo
 from locktop.rows import Board, Row
 
 PRIORITY = (
-    *("volume", "ttl", "type", "blocks"),
+    *("volume", "ttl", "type", "context", "blocks"),
     # Whoever wants these wants them more than the rest.
     *("life", "refreshes", "seen"),
     *("claim", "state", "owner", "age", "lock", "refresh"),

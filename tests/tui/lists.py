@@ -22,6 +22,12 @@ def keys_of(app: LocktopApp) -> list[str]:
     return list(listed(app).keys)
 
 
+def golden(view: str, name: str) -> str | None:
+    """The screen that was approved, if there is one to keep to."""
+    path = GOLDENS / view / f"{name}.txt"
+    return path.read_text() if path.exists() and not os.environ.get("LOCKTOP_UPDATE_GOLDENS") else None
+
+
 def compare(app: LocktopApp, view: str, name: str) -> None:
     """The screen is as it was approved: `LOCKTOP_UPDATE_GOLDENS=1` writes it anew."""
     path = GOLDENS / view / f"{name}.txt"

@@ -16,7 +16,7 @@ from tui.lists import compare
 from tui.look import console, look_again, shown, table, text, until
 from tui.scene import Scene, night
 
-USUAL = {column.id for column in COLUMNS} - EXTRA
+USUAL = {column.id for column in COLUMNS} - EXTRA - {"context"}
 KEYS: dict[str, Callable[[LocktopApp, Pilot[int]], Awaitable[None]]] = {}
 
 

@@ -69,7 +69,7 @@ async def _moves(app: LocktopApp, pilot: Pilot[int]) -> None:
 async def _chooses(app: LocktopApp, pilot: Pilot[int]) -> None:
     await pilot.press("j", "enter")
     await until(pilot, lambda: app.return_code is not None)
-    assert app.next_session is not None
+    assert app.next_sessions
 
 
 async def _closes(app: LocktopApp, pilot: Pilot[int]) -> None:
@@ -80,7 +80,16 @@ async def _closes(app: LocktopApp, pilot: Pilot[int]) -> None:
         await pilot.press("C")
 
 
+async def _marks(app: LocktopApp, pilot: Pilot[int]) -> None:
+    await pilot.press("space")
+    assert lines(app)[listed(app).region.y + 1].count("+ prod-eu") == 1
+    assert listed(app).place == 1
+    await pilot.press("k", "space", "k")
+    assert "+ prod-eu" not in text(app)
+
+
 KEYS.update(dict.fromkeys(("j", "k", "down", "up"), _moves))
+KEYS["space"] = _marks
 KEYS["enter"] = _chooses
 KEYS.update(dict.fromkeys(("escape", "C"), _closes))
 
@@ -98,7 +107,7 @@ async def test_going_to_another_context_ends_this_session_and_hands_over_the_nex
         await pilot.press("space", "C", "j", "enter")
         await until(pilot, lambda: app.return_code is not None)
         assert there.asked == ["staging"]
-        assert app.next_session is there.made[0]
+        assert app.next_sessions == (there.made[0],)
         assert app.return_code == 0
 
 

@@ -40,6 +40,28 @@ def settle(flags: Mapping[str, object], environ: Mapping[str, str], file: Config
     return resolve({**flags, "target": None}, environ, found, Value(named.value, named.source))
 
 
+def several(flags: Mapping[str, object], environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The contexts that are named with commas between them, for those commands that take several; none where
+    one is named, or a target.
+
+    Raises:
+        Usage: the same is named twice, or nothing stands between two commas.
+    """
+    source, text = "--context", flags.get("context")
+    if text is None and flags.get("target") is None:
+        source = "LOCKTOP_CONTEXT"
+        text = None if environ.get("LOCKTOP_TARGET") else environ.get(source)
+    names = [name.strip().removeprefix(MARK) for name in str(text or "").split(",")]
+    if len(names) < 2:
+        return ()
+    if "" in names:
+        raise Usage(f"{source}: a name is missing between commas: {shown(str(text))!r}", advice="write a,b")
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise Usage(f"{source} names {shown(twice[0])!r} twice", advice="name each context once")
+    return tuple(names)
+
+
 def _named(target: object, context: object, sources: tuple[str, str]) -> Value[str | None] | None:
     """The context that a place names; one without a value where it names a target; None: neither."""
     if target is not None and context is not None:
@@ -60,6 +82,8 @@ def _layer(name: str, source: str, file: ConfigFile) -> Layer:
             advice = f"there is no {file.shown}: locktop config init begins one"
         else:
             advice = f"did you mean {close[0]}?" if close else f"{known(file.contexts)} in {file.shown}"
+        if "," in name:
+            advice = "only the console shows several at once; name one"
         if source == "--target":
             advice += f"; a folder of that name is ./{MARK}{shown(name)}"
         raise Usage(f"{source}: there is no context {shown(name)!r}", advice=advice)

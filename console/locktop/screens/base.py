@@ -101,7 +101,7 @@ class View(Leaving):
         yield Banner(glyphs)
         yield WatchBar(glyphs)
         yield from self.body()
-        yield FooterBar([key for key in footer_keys(self.PLACE) if not self.locktop.why_off(key)])
+        yield FooterBar([key for key in footer_keys(self.PLACE) if self.locktop.offers(key)])
         yield TooSmall()
 
     def body(self) -> Iterable[Widget]:

@@ -64,7 +64,9 @@ class ColumnsScreen(Sheet):
         """List them."""
         super().on_mount()
         self.query_one(TitleRule).show([("Columns", "strong")], [("w shows all that are chosen", "dim")])
-        self.query_one(CheckList).show([column.id for column in COLUMNS], _heading, self._line)
+        # Where there is one context only, its column is none to choose.
+        columns = [column.id for column in COLUMNS if column.id != "context" or self._owner.several]
+        self.query_one(CheckList).show(columns, _heading, self._line)
 
     def _line(self, column: str, _width: int) -> Line:
         title = next(one.title for one in COLUMNS if one.id == column)

@@ -41,7 +41,8 @@ class ContextsScreen(Sheet):
         super().__init__()
         self._contexts = contexts
         self._choices = {choice.badge.name: choice for choice in contexts.choices}
-        self._sure = ""
+        self._sure: tuple[str, ...] = ()
+        self._marked: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
         """A sheet in the middle."""
@@ -88,7 +89,7 @@ class ContextsScreen(Sheet):
         tone = f"accent-{badge.accent}" if badge.accent else "strong"
         rest = max(8, width - MARGIN - names - 8 - 11)
         return [
-            ("* " if here else "  ", "key"),
+            ("+ " if name in self._marked else "* " if here else "  ", "key"),
             (fit(name, names, ellipsis=glyphs.ellipsis, middle=True), tone),
             ("  ", "text"),
             _mode(choice),
@@ -107,18 +108,30 @@ class ContextsScreen(Sheet):
         self.query_one(KeyList).move(by)
 
     def action_choose(self) -> None:
-        """Go to the context under the cursor; if that leaves something undone, when asked once more."""
+        """Go to the context under the cursor, or all that are marked; if that leaves something undone, when
+        asked once more."""
         name = self.query_one(KeyList).cursor
-        if name is None or name == self.locktop.session.badge.name:
+        names = self._marked or ((name,) if name is not None else ())
+        if not names or names == (self.locktop.session.badge.name,):
             self.dismiss()
             return
-        pending = self.locktop.pending
-        if pending and self._sure != name:
-            self._sure = name
+        pending = () if self.locktop.is_open(*names) else self.locktop.pending
+        if pending and self._sure != names:
+            self._sure = names
             more = f", and {len(pending) - 1} more" if len(pending) > 1 else ""
             self._say([(f" enter leaves all the same. {pending[0]}{more}", "alert")])
             return
-        self.locktop.go_to(name)
+        self.locktop.go_to(*names)
+
+    def action_mark(self) -> None:
+        """Mark the context under the cursor, or no longer: those that are marked are opened side by side."""
+        name = self.query_one(KeyList).cursor
+        if name is not None:
+            kept = tuple(one for one in self._marked if one != name)
+            self._marked = kept if kept != self._marked else (*kept, name)
+            self.on_cursor_moved()
+            self.query_one(KeyList).move(1)
+            self.query_one(KeyList).refresh()
 
     def on_details_requested(self, message: DetailsRequested) -> None:
         """A double click does the same."""
@@ -128,7 +141,7 @@ class ContextsScreen(Sheet):
     def on_cursor_moved(self) -> None:
         """What was said of another context does not count for this one."""
         if self._sure:
-            self._sure = ""
+            self._sure = ()
             self._say([])
 
     def _say(self, line: Line) -> None:

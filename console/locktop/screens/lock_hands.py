@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 from textual.screen import ModalScreen
 
@@ -21,7 +22,7 @@ from locktop.messages import (
     FilterClosed,
     SortRequested,
 )
-from locktop.rows import SORTS, Board, Row
+from locktop.rows import SORTS, Board, Row, own_of
 from locktop.screens.base import View
 from locktop.screens.columns import ColumnsScreen
 from locktop.status import Status
@@ -44,6 +45,9 @@ ZOOMS = ("", "-pane", "-table")
 class LockHands(View):
     """The keys of the locks screen. What is marked and what is followed is known by its key, which outlives
     orders, filters and Snapshots."""
+
+    several: ClassVar[bool] = False
+    """Whether rows of several contexts stand side by side."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,6 +87,12 @@ class LockHands(View):
     # -- what others ask
 
     @property
+    def _own_row(self) -> Row | None:
+        """The row under the cursor as the board of its context has it."""
+        row = self.table.cursor_row
+        return own_of(row) if row is not None else None
+
+    @property
     def table(self) -> LockTable:
         """The table."""
         return self.query_one(LockTable)
@@ -99,7 +109,7 @@ class LockHands(View):
     def here(self) -> Here | None:
         """The row under the cursor."""
         row = self.table.cursor_row
-        return Here(row.volume, row) if row is not None else None
+        return Here(row.volume, own_of(row)) if row is not None else None
 
     @property
     def export(self) -> Export | None:
@@ -113,7 +123,7 @@ class LockHands(View):
     @property
     def broken_entry(self) -> str:
         """The transaction of the broken lock under the cursor."""
-        row = self.table.cursor_row
+        row = self._own_row
         return row.care.entry if isinstance(row, BrokenRow) and row.gone and row.care is not None else ""
 
     @property
@@ -248,7 +258,9 @@ class LockHands(View):
 
     def action_sort(self) -> None:
         """The next order."""
-        names = [sort for sort in SORTS if sort != "claim" or not self.table.claims_first]
+        left_out = {"claim"} if self.table.claims_first else set()
+        left_out |= set() if self.several else {"context"}
+        names = [sort for sort in SORTS if sort not in left_out]
         at = names.index(self._sort) if self._sort in names else names.index("volume")
         self._sort = names[(at + 1) % len(names)]
         self.arrange_anew()
@@ -281,7 +293,7 @@ class LockHands(View):
 
     def action_columns(self) -> None:
         """Choose which columns there are."""
-        empty = nothing_to_show(self._board)
+        empty = self.nothing_to_show()
         self.app.push_screen(ColumnsScreen(self, self._hidden, empty))
 
     def on_columns_chosen(self, message: ColumnsChosen) -> None:
@@ -341,7 +353,7 @@ class LockHands(View):
 
     def action_details(self) -> None:
         """Everything about the row under the cursor; of a lock that was broken, its copy."""
-        self._open(self.table.cursor_row)
+        self._open(self._own_row)
 
     async def action_simulate(self) -> None:
         """How operations on the volume under the cursor would fare."""
@@ -351,11 +363,12 @@ class LockHands(View):
 
     def action_copy_key(self) -> None:
         """Copy the key of the lock under the cursor."""
-        self.locktop.copy_key(self.table.cursor_row)
+        self.locktop.copy_key(self._own_row)
 
     def on_details_requested(self, message: DetailsRequested) -> None:
         """A row was opened with the mouse."""
-        self._open(self.table.row_of(message.key))
+        row = self.table.row_of(message.key)
+        self._open(own_of(row) if row is not None else None)
 
     def _open(self, row: Row | None) -> None:
         if isinstance(row, BrokenRow) and row.gone and row.care is not None:
@@ -363,10 +376,10 @@ class LockHands(View):
         elif row is not None:
             self.locktop.open_volume(row.volume.name, row.key)
 
-
-def nothing_to_show(board: Board | None) -> frozenset[str]:
-    """The columns that would be empty."""
-    if board is None:
-        return frozenset()
-    empty = {"owner": not board.owners, "claim": not board.claims}
-    return frozenset(column for column, is_empty in empty.items() if is_empty)
+    def nothing_to_show(self) -> frozenset[str]:
+        """The columns that would be empty."""
+        board = self._board
+        empty = {"context": not self.several}
+        if board is not None:
+            empty |= {"owner": not board.owners, "claim": not board.claims}
+        return frozenset(column for column, is_empty in empty.items() if is_empty)

@@ -21,7 +21,7 @@ from locktop.keys import Place, bindings
 from locktop.messages import CursorMoved, TableScrolled
 from locktop.ordering import Ordering
 from locktop.rows import Board, Row
-from locktop.screens.lock_hands import LockHands, nothing_to_show
+from locktop.screens.lock_hands import LockHands
 from locktop.status import Status, emptiness, extent
 from locktop.widgets.bars import TitleRule
 from locktop.widgets.filter_bar import FilterBar
@@ -52,7 +52,7 @@ class LocksScreen(LockHands):
 
     def __init__(self) -> None:
         super().__init__()
-        self._seen: tuple[Board | None, tuple[Care, ...]] = (None, ())
+        self._seen: object = None
         self._dismissed: frozenset[str] = frozenset()
         self._ordering = Ordering()
 
@@ -60,11 +60,11 @@ class LocksScreen(LockHands):
 
     def show_status(self, status: Status) -> None:
         """New data is arranged; between data, only time moves on."""
-        self.table.tick(status)
-        seen = (status.board, status.deeds.cares)
-        if status.board is not None and seen != self._seen:
+        self.tick(status)
+        known, seen = self.news(status)
+        if known and seen != self._seen:
             self._take(status, hold=self.holding(status))
-        elif status.board is None and self._board is not None:
+        elif not known and self._board is not None:
             # A recording was wound to where nothing is known.
             self._board, self._order = None, ()
             self.show_rows(status)
@@ -73,13 +73,31 @@ class LocksScreen(LockHands):
         self.show_title(status)
         self.show_details(status)
 
+    def tick(self, status: Status) -> None:
+        """Time has passed."""
+        self.table.tick(status)
+
+    def news(self, status: Status) -> tuple[bool, object]:
+        """Whether there are rows, and what makes them others if it differs."""
+        return status.board is not None, (status.board, status.deeds.cares)
+
+    def cares(self, status: Status) -> tuple[Care, ...]:
+        """The watches over locks that were broken from here."""
+        return status.deeds.cares
+
+    def board_of(self, status: Status) -> Board | None:
+        """All rows that there are, broken ones among them."""
+        if status.board is None:
+            return None
+        return with_broken(status.board, status.deeds.cares, self._dismissed)
+
     def _take(self, status: Status, *, hold: bool) -> None:
         """A new board, or other fates of broken locks; while the order is held, in the one on the screen."""
-        if status.board is None:
+        self._dismissed &= {care.entry for care in self.cares(status)}
+        board = self.board_of(status)
+        if board is None:
             return
-        self._seen = (status.board, status.deeds.cares)
-        self._dismissed &= {care.entry for care in status.deeds.cares}
-        board = with_broken(status.board, status.deeds.cares, self._dismissed)
+        _, self._seen = self.news(status)
         self.drop_gone(board)
         self._put_in_order(board, hold=hold)
         self._board = board
@@ -108,7 +126,7 @@ class LocksScreen(LockHands):
     def dismiss_broken(self) -> None:
         """Put away the rows of broken locks whose fate is told."""
         status = self.locktop.status
-        told = frozenset(care.entry for care in status.deeds.cares if care.vigil.decided)
+        told = frozenset(care.entry for care in self.cares(status) if care.vigil.decided)
         if not told <= self._dismissed:
             self._dismissed |= told
             self._take(status, hold=False)
@@ -125,8 +143,12 @@ class LocksScreen(LockHands):
         """The rows that the filter leaves, with the columns that are wanted and have something to show."""
         board, table = self._board, self.table
         self._visible = self._filter.apply(self._order, board.now) if board is not None else []
-        table.show(self._visible, [] if self._visible else emptiness(status, self._filter.good), board)
-        table.show_columns(replace(table.wish, hidden=self._hidden | nothing_to_show(board)))
+        table.show(self._visible, [] if self._visible else self.empty_lines(status), board)
+        table.show_columns(replace(table.wish, hidden=self._hidden | self.nothing_to_show()))
+
+    def empty_lines(self, status: Status) -> list[Line]:
+        """What stands in place of rows."""
+        return emptiness(status, self._filter.good)
 
     def show_title(self, status: Status) -> None:
         """How many there are, in which order, and what keeps rows from being seen or from moving."""
@@ -135,7 +157,7 @@ class LocksScreen(LockHands):
         if self._marked:
             left += [(f"{number(len(self._marked))} marked", "key"), ("   ", "text")]
         elif self._board is not None and not left:
-            left += [*extent(self._board), ("   ", "text")]
+            left += [*self.extent(self._board), ("   ", "text")]
         left += [("by ", "dim"), (self.order_name, "text")]
         if self._reverse:
             left.append((", reversed", "text"))
@@ -147,6 +169,10 @@ class LocksScreen(LockHands):
         if self._board is not None and self.holding(status):
             left += [(f"   {glyphs.paused} order held", "waiting")]
         self.query_one(TitleRule).show(left, self._title_end())
+
+    def extent(self, board: Board) -> Line:
+        """How many locks on how many volumes."""
+        return extent(board)
 
     def _title_end(self) -> Line:
         first, last = self.table.in_view
@@ -167,8 +193,11 @@ class LocksScreen(LockHands):
 
     def show_details(self, status: Status) -> None:
         """What there is to say about the row under the cursor."""
+        self.describe_row(self.table.cursor_row, status)
+
+    def describe_row(self, row: Row | None, status: Status) -> None:
+        """Fill the pane."""
         pane = self.query_one(DetailPane)
-        row = self.table.cursor_row
         if row is None or status.board is None:
             pane.show([], (), [])
             return

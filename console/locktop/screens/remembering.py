@@ -21,7 +21,9 @@ class RememberingLocks(LocksScreen):
     def arrange_anew(self) -> None:
         """A person chose another order."""
         super().arrange_anew()
-        self.locktop.memory.keep(lambda habits: replace(habits, sort=self._sort, reverse=self._reverse))
+        if self._sort != "context":
+            # Another time there may be one only.
+            self.locktop.memory.keep(lambda habits: replace(habits, sort=self._sort, reverse=self._reverse))
 
     def on_columns_chosen(self, message: ColumnsChosen) -> None:
         """A person chose other columns."""

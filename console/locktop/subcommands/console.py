@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
 from backuplock.text import ellipsize_middle, printable
 from locktop.badge import Badge, Choice, Contexts
-from locktop.config.choose import settle
+from locktop.config.choose import settle, several
 from locktop.config.file import ConfigFile
 from locktop.opening import opening
-from locktop.settings import Settings
+from locktop.settings import Settings, Usage
 from locktop.subcommands.acting import add_write
 from locktop.subcommands.common import (
     add_budget,
@@ -42,6 +42,7 @@ examples:
   LOCKTOP_TARGET=/mnt/backups locktop     the same for every command
   locktop ls --json /mnt/backups          once, for scripts
   locktop -c prod                         a context of the settings file: locktop config init begins one
+  locktop -c prod,dr                      several contexts side by side, in one table
   locktop --write /mnt/backups            lets x break dead locks; without it nothing is ever written
   locktop demo                            a store of its own, with clients at work
 """
@@ -82,23 +83,34 @@ def run(options: argparse.Namespace) -> int:
     """Open the console on the target."""
     file = config_of(options)
     flags = flags_of(options)
-    settings = settle(flags, os.environ, file)
-    given = settings.required_target()
-    check_mounted(target_of(settings))
+    names = several(flags, os.environ)
+    if names and flags.get("write") is not None:
+        advice = "set write = true in the contexts that may be written to"
+        raise Usage("--write opens one store, and several contexts are named", advice=advice)
+    each = [settle({**flags, "context": name}, os.environ, file) for name in names]
+    each = each or [settle(flags, os.environ, file)]
+    settings = each[0]
+    given = ", ".join(names) or settings.required_target()
+    for one in each:
+        target = target_of(one)
+        if not names:
+            check_mounted(target)
     served = is_served()
     if not served:
         needs_terminal(f"locktop ls {printable(given, limit=200)}")
     with opening(given) if not served else nullcontext():
-        return _show(settings, flags, file, served=served)
+        return _show(each, flags, file, served=served)
 
 
-def _show(settings: Settings, flags: Mapping[str, object], file: ConfigFile, *, served: bool) -> int:
+def _show(each: Sequence[Settings], flags: Mapping[str, object], file: ConfigFile, *, served: bool) -> int:
     # Nothing of the console is needed to refuse a wrong command line.
     from locktop import launch
     from locktop.keymap import read_keymap
 
+    settings = each[0]
     return launch.run(
-        _session(settings),
+        # Of several, one that is not there just now holds up no other: it says so in its place.
+        [_session(one, there=len(each) == 1) for one in each],
         ascii_only=settings.ascii.value,
         mouse=settings.mouse.value,
         # A context may allow what a page for everybody must not.
@@ -108,14 +120,15 @@ def _show(settings: Settings, flags: Mapping[str, object], file: ConfigFile, *, 
     )
 
 
-def _session(settings: Settings) -> Session:
-    """A session with these settings, not started.
+def _session(settings: Settings, *, there: bool = True) -> Session:
+    """A session with these settings, not started. `there`: whether the target must be mounted now.
 
     Raises:
         Malformed, Missing: the target has not its form, or is a share that is not mounted.
     """
     target = target_of(settings)
-    check_mounted(target)
+    if there:
+        check_mounted(target)
     from backuplock.journal import Journal, journal_path
     from locktop.breaker import breaker_for
     from locktop.budget import budget_for

@@ -20,10 +20,13 @@ from backuplock.clock import Span
 from locktop.columns import GAP, MARGIN, Ctx, Layout, heading, row_parts
 from locktop.format import Glyphs, Line
 from locktop.messages import CursorMoved, DetailsRequested, SortRequested, TableScrolled
-from locktop.rows import Board, Row
+from locktop.rows import Board, Row, SideRow, own_of
 from locktop.status import Status
 from locktop.widgets.painted import Painted, cut, width_of, wrap
 from locktop.widths import Wish, lay_out, most_skipped, widths_on
+
+_CONTEXT = 16
+"""The most cells of a context's name."""
 
 
 class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
@@ -46,6 +49,7 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
         self._layout: tuple[int, Layout] = (-1, ())
         self._sort = ("attention", False)
         self._outdated = False
+        self._sides: Sequence[tuple[Ctx, bool]] = ()
         self._instead: list[Line] = []
 
     # -- what it is told
@@ -60,6 +64,9 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
         self._rows, self._instead = rows, instead
         self._index = _places(rows, board)
         self._wanted = widths_on(board, rows)
+        self._wanted["context"] = min(
+            _CONTEXT, max((len(ctx.badge.name) for ctx, _ in self._sides), default=0)
+        )
         self._layout = (-1, ())
         self._settle_cursor(before)
         self.virtual_size = Size(self.size.width, len(rows) + 1)
@@ -74,6 +81,18 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
             self._glyphs, status.now, self._ctx.claims_first, status.board, status.tracks, status.mono_ns
         )
         self._outdated = status.outdated
+        self.refresh()
+
+    def tick_sides(self, statuses: Sequence[Status]) -> None:
+        """As `tick`, for rows of several contexts, each at its store's time."""
+        first = self._ctx.claims_first
+        self._sides = [
+            (
+                Ctx(self._glyphs, one.now, first, one.board, one.tracks, one.mono_ns, one.badge),
+                one.outdated,
+            )
+            for one in statuses
+        ]
         self.refresh()
 
     def show_names(self, *, claims_first: bool) -> None:
@@ -232,13 +251,23 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
             return self.paint([], width)
         row = self._rows[place]
         cursor = row.key == self._cursor
-        parts = row_parts(row, self._columns(width), self._ctx, cursor=cursor, marked=row.key in self._marked)
-        if self._outdated:
+        own, (ctx, outdated) = own_of(row), self._of(row)
+        parts = row_parts(own, self._columns(width), ctx, cursor=cursor, marked=row.key in self._marked)
+        if outdated:
             parts = [(text, "dim") for text, _ in parts]
         base: Style | None = None
         if cursor:
             base = Style(bgcolor=self.get_component_rich_style("tone--cursor").bgcolor)
         return self.paint(parts, width, base)
+
+    def _of(self, row: Row) -> tuple[Ctx, bool]:
+        """What the cells of a row need, and whether it is of the past."""
+        if not isinstance(row, SideRow):
+            return self._ctx, self._outdated
+        ctx, outdated = self._sides[row.side]
+        if ctx.claims_first != self._ctx.claims_first:
+            ctx = replace(ctx, claims_first=self._ctx.claims_first)
+        return ctx, outdated
 
     def _paint_instead(self, y: int, width: int) -> Strip:
         lines = [line for parts in self._instead for line in wrap(parts, max(20, width - 8))]
