@@ -109,6 +109,7 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureServer]:
         pytest.skip(missing)
     server = start_azurite(tmp_path_factory.mktemp("azurite") / "log")
     yield server
+    assert server.process is not None
     server.process.stop()
 
 

@@ -25,7 +25,7 @@ from backuplock.stores.filesystem import FilesystemStore
 from backuplock.stores.memory import MemoryStore
 from breakrace.race import NO_ANSWER, BreakRace
 
-KINDS = ("files", "memory", "rclone", "moto", "ceph")
+KINDS = ("files", "memory", "rclone", "moto", "ceph", "azurite")
 _BATCH = 100
 _FEWEST_THREADS = 2
 _MOST_EMPTY = 20
@@ -41,6 +41,9 @@ def store_of(kind: str, folder: Path) -> Iterator[Store]:
     elif kind == "files":
         (folder / "store").mkdir()
         yield FilesystemStore(folder / "store", writable=True)
+    elif kind == "azurite":
+        with _azurite(folder) as store:
+            yield store
     elif kind in KINDS:
         with _server(kind, folder) as store:
             yield store
@@ -75,6 +78,22 @@ def _server(kind: str, folder: Path) -> Iterator[Store]:
             cluster.stop()
         elif server.process is not None:
             server.process.stop()
+
+
+@contextmanager
+def _azurite(folder: Path) -> Iterator[Store]:
+    from harness.azurite import missing_program, start_azurite
+
+    if missing := missing_program():
+        raise SystemExit(missing)
+    server = start_azurite(folder / "log")
+    assert server.process is not None
+    try:
+        store = server.store("race")
+        yield store
+        store.close()
+    finally:
+        server.process.stop()
 
 
 class Run:

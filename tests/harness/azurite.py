@@ -11,6 +11,7 @@ from backuplock.clock import Clock
 from backuplock.stores.azblob import AzureStore
 from backuplock.target import parse_target
 from harness.process import Process, executable
+from harness.tls import Tls
 
 ACCOUNT = "devstoreaccount1"
 # Published with Azurite: every installation has it.
@@ -20,10 +21,14 @@ CONTAINER = "backups"
 
 @dataclass(frozen=True)
 class AzureServer:
-    """A running server; `endpoint` is its URL, without the account."""
+    """A running server; `endpoint` is its URL, without the account, `ca_pem` its authority for https.
+
+    `process` is None for what stands in front of one.
+    """
 
     endpoint: str
-    process: Process
+    process: Process | None = None
+    ca_pem: str = ""
 
     def environ(self, **changes: str | None) -> dict[str, str]:
         """Longhorn's variables for it; `None` leaves one out."""
@@ -31,6 +36,7 @@ class AzureServer:
             "AZBLOB_ACCOUNT_NAME": ACCOUNT,
             "AZBLOB_ACCOUNT_KEY": KEY,
             "AZBLOB_ENDPOINT": self.endpoint,
+            "AZBLOB_CERT": self.ca_pem or None,
             **changes,
         }
         return {name: value for name, value in found.items() if value is not None}
@@ -60,16 +66,23 @@ def missing_program() -> str:
     return ""
 
 
-def start_azurite(log: Path) -> AzureServer:
+def start_azurite(log: Path, *, tls: Tls | None = None) -> AzureServer:
     """Start it and make `CONTAINER`."""
     program = executable("azurite-blob")
     if program is None:
         raise RuntimeError(missing_program())
     command = [program, "--inMemoryPersistence", "--blobHost", "127.0.0.1", "--blobPort", "0"]
-    process = Process([*command, "--skipApiVersionCheck", "--disableTelemetry"], log)
-    endpoint = process.wait_for(r"successfully listens on (http://127\.0\.0\.1:\d+)")[1]
-    server = AzureServer(endpoint, process)
+    secured = ["--cert", str(tls.cert), "--key", str(tls.key)] if tls is not None else []
+    process = Process([*command, "--skipApiVersionCheck", "--disableTelemetry", *secured], log)
+    endpoint = process.wait_for(r"successfully listens on (https?://127\.0\.0\.1:\d+)")[1]
+    server = AzureServer(endpoint, process, tls.ca_pem if tls is not None else "")
     credential = {"account_name": ACCOUNT, "account_key": KEY}
-    with ContainerClient(f"{endpoint}/{ACCOUNT}", CONTAINER, credential=credential) as client:
+    # The way to a container of the tests' own is not what is tested.
+    trusted = log.with_suffix(".pem")
+    trusted.write_text(server.ca_pem)
+    verify: bool | str = str(trusted) if tls is not None else True
+    with ContainerClient(
+        f"{endpoint}/{ACCOUNT}", CONTAINER, credential=credential, connection_verify=verify
+    ) as client:
         client.create_container()
     return server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,18 +17,24 @@ from breakrace.run import Run, main, summary
 from harness.s3 import S3Server
 from harness.troubled import TroubledStore
 
+if TYPE_CHECKING:
+    from harness.azurite import AzureServer
+
 
 def race_on(store: Store, folder: Path) -> BreakRace:
     return BreakRace(store, Audit.open(folder / "audit.db"))
 
 
-@pytest.fixture(params=["memory", "files", "rclone_http", "moto", "ceph"])
+@pytest.fixture(params=["memory", "files", "rclone_http", "moto", "ceph", "azurite"])
 def race(request: pytest.FixtureRequest, tmp_path: Path, prefix: str) -> BreakRace:
     if request.param == "memory":
         return race_on(MemoryStore(), tmp_path)
     if request.param == "files":
         (tmp_path / "store").mkdir()
         return race_on(FilesystemStore(tmp_path / "store", writable=True), tmp_path)
+    if request.param == "azurite":
+        blobs: AzureServer = request.getfixturevalue("azurite")
+        return race_on(blobs.store(prefix), tmp_path)
     server: S3Server = request.getfixturevalue(request.param)
     store = server.store(prefix)
     store.probe_conditional("scratch")

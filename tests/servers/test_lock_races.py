@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,15 +14,18 @@ from harness.races import Race, timing
 from harness.referee import Referee
 from harness.s3 import S3Server
 
-S3 = ["rclone_http", "moto", "ceph"]
+if TYPE_CHECKING:
+    from harness.azurite import AzureServer
+
+SERVERS = ["rclone_http", "moto", "ceph", "azurite"]
 SHORT = timing(15, 0.2)
 """For ours alone, which needs the settle wait for fairness only."""
 TRUE_SETTLE = timing(15, 2.0)
 """Beside the original, whose exclusion rests on it."""
 
 
-def s3_store(request: pytest.FixtureRequest, name: str, prefix: str) -> Store:
-    server: S3Server = request.getfixturevalue(name)
+def store_on(request: pytest.FixtureRequest, name: str, prefix: str) -> Store:
+    server: S3Server | AzureServer = request.getfixturevalue(name)
     return server.store(prefix)
 
 
@@ -58,20 +62,20 @@ def test_ours_against_the_original_on_files(tmp_path: Path) -> None:
     assert_clean(race, 80)
 
 
-@pytest.mark.parametrize("name", S3)
-def test_ours_against_ours_on_s3(
+@pytest.mark.parametrize("name", SERVERS)
+def test_ours_against_ours_on_a_server(
     request: pytest.FixtureRequest, name: str, prefix: str, tmp_path: Path
 ) -> None:
-    race = Race(s3_store(request, name, prefix), Referee(tmp_path), SHORT)
+    race = Race(store_on(request, name, prefix), Referee(tmp_path), SHORT)
     race.run(40, (race.ours, race.ours), at_once=10)
     assert_clean(race, 40)
 
 
-@pytest.mark.parametrize("name", S3)
-def test_ours_against_the_original_on_s3(
+@pytest.mark.parametrize("name", SERVERS)
+def test_ours_against_the_original_on_a_server(
     request: pytest.FixtureRequest, name: str, prefix: str, tmp_path: Path
 ) -> None:
-    race = Race(s3_store(request, name, prefix), Referee(tmp_path), TRUE_SETTLE)
+    race = Race(store_on(request, name, prefix), Referee(tmp_path), TRUE_SETTLE)
     race.run(40, (race.ours, race.original), at_once=20)
     assert_clean(race, 40)
 

@@ -73,10 +73,14 @@ class AzureStore:
             settings.account_url,
             settings.container,
             credential={"account_name": settings.account, "account_key": settings.key},
-            transport=RequestsTransport(session=session, session_owner=False),
-            connection_timeout=_CONNECT_S,
-            read_timeout=_READ_S,
-            connection_verify=str(ca_file) if ca_file is not None else True,
+            # A transport of one's own hears nothing of what the client is told of time-outs and authorities.
+            transport=RequestsTransport(
+                session=session,
+                session_owner=False,
+                connection_timeout=_CONNECT_S,
+                read_timeout=_READ_S,
+                connection_verify=str(ca_file) if ca_file is not None else True,
+            ),
             # What is sent again, and what must not be, is decided here.
             retry_total=0,
             max_single_get_size=16 * BODY_CAP,

@@ -272,7 +272,7 @@ class FilesystemStore:
 
     def _put(self, parts: tuple[str, ...], body: bytes, doing: str) -> Version:
         made = done = False
-        no_folder = False
+        no_folder = stale = False
         try:
             for _ in self._tries(_PUT_TRIES):
                 try:
@@ -282,12 +282,14 @@ class FilesystemStore:
                 except OSError as error:
                     if not self._is_vanished(error):
                         raise
-                    no_folder = isinstance(error, NotADirectoryError)
+                    no_folder, stale = isinstance(error, NotADirectoryError), is_stale(error)
                 # The folders are not there yet, or a peer's climb has just taken them away.
                 made = True
                 self._make(parts[:-1])
             if no_folder:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            if stale:
+                raise _stale()
             raise Unreachable(f"{doing}: its folder vanished again and again", advice="try again")
         except IsADirectoryError as error:
             raise not_plain(doing) from error
