@@ -109,6 +109,8 @@ class _Parser(argparse.ArgumentParser):
         see = f"see {self.prog} --help"
         option = next((word for word in unknown if re.match("-.", word)), None)
         if option is None:
+            if unknown[0] in COMMANDS:
+                see = f"write locktop {unknown[0]} first, then the target"
             raise Usage(f"one argument too many: {shown(unknown[0])!r}", advice=see)
         option = option.partition("=")[0]
         known = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", self.format_help()))

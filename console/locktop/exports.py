@@ -39,7 +39,9 @@ def of_locks(board: Board, rows: Iterable[Row], holds: str) -> Export:
     # What could not be read stays: without it the file would claim to be complete.
     views = tuple(view for view in board.snapshot.volumes if view.problem or view.name in wanted)
     shown = replace(board, rows=kept, snapshot=replace(board.snapshot, volumes=views))
-    return Export("locks", holds, {"json": lambda: json_.text(shown), "csv": lambda: csv_.text(shown)})
+    return Export(
+        "locks", holds, {"json": lambda: json_.text(shown), "csv": lambda: csv_.text(shown, as_shown=True)}
+    )
 
 
 def of_sides(parts: Sequence[tuple[str, Board, Sequence[Row]]], holds: str) -> Export:

@@ -143,7 +143,7 @@ def _how_many(statuses: Sequence[Status], glyphs: Glyphs) -> Line:
     troubled = sum(status.failure is not None or status.hanging for status in statuses)
     mode: Part = ("[RO]", "dim") if shut else ("[RW]", "late")
     trouble: Line = [(f" {glyphs.warn}{troubled}", "stale")] if troubled else []
-    return [(" locktop ", "brand"), (f" {plural(len(statuses), 'context')} ", "strong"), mode, *trouble]
+    return [(f" {plural(len(statuses), 'context')} ", "strong"), mode, *trouble]
 
 
 def _healthiest(statuses: Sequence[Status]) -> Status:

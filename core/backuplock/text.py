@@ -33,6 +33,11 @@ def elapsed(ns: int) -> str:
     return f"{sign}{minutes}m{s:02d}s" if minutes else f"{sign}{s}s"
 
 
+def signed_s(ns: int) -> str:
+    """A difference of clocks in seconds, `+0.2 s`; what rounds to nothing has no sign worth a thought."""
+    return f"{'-' if ns <= -_SECOND // 20 else '+'}{abs(ns) / _SECOND:.1f} s"
+
+
 def printable(raw: str | bytes, *, limit: int = 1000) -> str:
     """One line of harmless text.
 

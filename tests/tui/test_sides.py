@@ -22,6 +22,7 @@ from locktop.screens.break_ import BreakScreen
 from locktop.screens.contexts import ContextsScreen
 from locktop.screens.details import DetailsScreen
 from locktop.screens.sides import SidesScreen
+from locktop.screens.undo import UndoScreen
 from locktop.session import Session
 from locktop.side_by_side import SideBySide
 from tui.breaking import button, dialog, quiet, session_on, typed
@@ -327,6 +328,67 @@ async def test_the_column_can_be_put_away(tmp_path: Path) -> None:
         assert "CONTEXT" in text(found.app)
         await found.pilot.press("c", "j", "space", "escape")
         assert "CONTEXT" not in text(found.app)
+
+
+async def test_command_lines_that_are_copied_name_the_context(tmp_path: Path) -> None:
+    async with two(tmp_path) as found:
+        await found.go_to("dr")
+        await found.pilot.press("Y")
+        await until(found.pilot, lambda: "-c dr" in text(found.app))
+        assert "-c prod-eu" not in text(found.app)
+
+
+async def test_a_lock_that_comes_back_elsewhere_is_rung_for_by_name(tmp_path: Path) -> None:
+    async with two(tmp_path, writable=(True, True)) as found:
+        await found.go_to("dr")
+        key = table(found.app).cursor_row.own.key  # type: ignore[union-attr]
+        body = found.dr.store.read(key)
+        assert body is not None
+        await found.pilot.press("x")
+        await until(found.pilot, lambda: isinstance(found.app.screen, BreakScreen))
+        await until(found.pilot, lambda: dialog(found.app).form.proposal is not None)
+        await typed(found.app, found.pilot, dialog(found.app).form.to_type)
+        button(found.app).focus()
+        await found.pilot.press("enter")
+        await until(found.pilot, lambda: found.app.status.deeds.acted is not None)
+        await found.pilot.press("escape")
+        await until(found.pilot, lambda: isinstance(found.app.screen, SidesScreen))
+        # The person goes elsewhere, and the holder there writes it again.
+        await found.go_to("prod-eu", "lock-44be02c1a97d3f60")
+        found.dr.advance(5)
+        found.dr.store.put(key, body.body)
+        for session in found.app.sessions:
+            session.refresh_now()
+        await until(found.pilot, lambda: found.app.statuses[1].deeds.cares[0].vigil.decided)
+        await until(found.pilot, lambda: "CAME BACK" in text(found.app))
+        assert found.app.session.badge.name == "prod-eu"
+        told = [note.message for note in found.app._notifications]
+        assert [line for line in told if line.startswith("dr: ")], told
+
+
+async def test_what_was_broken_is_put_back_where_it_was(tmp_path: Path) -> None:
+    async with two(tmp_path, writable=(True, True)) as found:
+        await found.go_to("dr")
+        await found.pilot.press("x")
+        await until(found.pilot, lambda: isinstance(found.app.screen, BreakScreen))
+        await until(found.pilot, lambda: dialog(found.app).form.proposal is not None)
+        await typed(found.app, found.pilot, dialog(found.app).form.to_type)
+        button(found.app).focus()
+        await found.pilot.press("enter")
+        await until(found.pilot, lambda: found.app.status.deeds.acted is not None)
+        await found.pilot.press("escape")
+        await until(found.pilot, lambda: isinstance(found.app.screen, SidesScreen))
+        # The other context has nothing that could be put back, this one has.
+        await found.go_to("prod-eu", "lock-44be02c1a97d3f60")
+        await found.pilot.press("u")
+        await until(found.pilot, lambda: isinstance(found.app.screen, UndoScreen))
+        await until(found.pilot, lambda: found.app.status.deeds.shelf is not None)
+        assert list(listed(found.app).keys) == []
+        await found.pilot.press("escape")
+        await found.go_to("dr")
+        await found.pilot.press("u")
+        await until(found.pilot, lambda: isinstance(found.app.screen, UndoScreen))
+        await until(found.pilot, lambda: len(listed(found.app).keys) == 1)
 
 
 # -- the picker

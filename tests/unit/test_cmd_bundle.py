@@ -272,3 +272,22 @@ def test_short_values_of_the_environment_are_not_searched_for() -> None:
     assert Secrets({"AWS_SECRET_ACCESS_KEY": "a", "HOME": "/home/me"}).without(b"banana /home/me") == (
         b"banana /home/me"
     )
+
+
+def test_what_was_broken_here_is_in_it(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = root / volume_folder("pvc-2") / "locks" / "lock-00000000000000cc.lck"
+    os.utime(lock, (1_000_000_000, 1_000_000_000))
+    why = "node alice-7 is gone"
+    done = run(capsys, "break", "--write", "--yes", "--reason", why, "-t", str(root), f"pvc-2/{lock.stem}")
+    assert done.code == ExitCode.OK, done.err
+    _, found = bundled(capsys, root)
+    acts = loaded(found, "audit.json")
+    assert [one["phase"] for one in acts] == ["before", "after"]
+    assert acts[0]["reason"] == why
+    assert "body" not in acts[0]
+    _, redacted = bundled(capsys, root, "--redact")
+    text = redacted["audit.json"].decode()
+    assert "alice" not in text
+    assert "pvc-2" not in text
+    assert acts[0]["host"] not in text
+    assert [one["outcome"] for one in json.loads(text) if "outcome" in one] == ["broken"]

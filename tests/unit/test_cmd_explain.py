@@ -295,3 +295,12 @@ def test_of_too_many_locks_the_last_ones_count(root: Path, capsys: pytest.Captur
     assert "pvc-299" in done.out
     assert "pvc-199\n" not in done.out
     assert done.out.count("The message\n") == 10
+
+
+def test_a_path_that_is_not_whole_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    message = "failed to acquire lock backupstore/volumes/2d/af/pvc-1/locks/lock-0123456789abcdef.lck when"
+    done = run(capsys, "explain", message)
+    assert done.code == ExitCode.USAGE
+    assert "the path in this text is not whole: pvc-1 would lie in volumes/" in done.err
+    assert "not in volumes/2d/af" in done.err
+    assert done.err.count("\n") == 1

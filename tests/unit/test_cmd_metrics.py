@@ -18,11 +18,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from backuplock.breaking import Audit, audit_path
 from backuplock.errors import Unreachable
 from backuplock.model import Snapshot
+from backuplock.target import parse_target
 from harness.builders import Lock, Volume, write, write_locks
 from harness.commands import fingerprint, run
 from harness.process import Process, executable
 from locktop.exits import ExitCode
 from locktop.looker import Looker
+from locktop.settings import resolve
+from locktop.subcommands import metrics
 
 LOCKS = (
     Lock("pvc-1", "lock-0000000000000001", age_s=20),
@@ -214,3 +217,20 @@ def test_the_alert_rules_of_the_readme(
     path = tmp_path / "rules.yml"
     path.write_text(rules)
     subprocess.run([promtool, "check", "rules", str(path)], check=True)
+
+
+def test_what_nobody_foresaw_is_one_line_and_a_store_that_is_not_up(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = parse_target(str(root))
+    teller = metrics._Teller(target, resolve({"target": str(root)}, {}, {}), 5.0)
+
+    def fails(_previous: object) -> None:
+        raise ZeroDivisionError("of the sweep")
+
+    monkeypatch.setattr(teller._looker, "_sweep", fails)
+    found = teller.look_and_say()
+    assert found.snapshot is None
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "lost: internal error: ZeroDivisionError: of the sweep" in said

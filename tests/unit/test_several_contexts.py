@@ -60,6 +60,10 @@ def config(tmp_path: Path) -> str:
     [
         (["-c", "eu,drr"], "there is no context 'drr'; did you mean dr?"),
         (["-c", "eu,dr", "--write"], "--write opens one store, and several contexts are named"),
+        (["-c", "eu", "-c", "drr"], "there is no context 'drr'"),
+        (["ls", "-c", "eu", "-c", "dr"], "--context names several contexts: eu,dr; only the console"),
+        (["blocked", "-c", "eu,dr"], "only the console shows several at once; name one"),
+        (["watch", "-c", "eu,dr"], "only the console shows several at once; name one"),
         (["ls", "-c", "eu,dr"], "only the console shows several at once; name one"),
         (["-c", "eu,dr"], "the console needs a terminal"),
     ],

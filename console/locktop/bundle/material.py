@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from backuplock import layout
+from backuplock.breaking import Audit, AuditEntry, AuditError, audit_path
 from backuplock.doctor import Diagnosis, examine
 from backuplock.errors import BackupLockError
 from backuplock.journal import Journal, JournalError, journal_path
@@ -24,6 +25,7 @@ MOST_VOLUMES = 500
 """Volumes whose `locks/` is listed once more."""
 MOST_EVENTS = 2000
 MOST_GAPS = 200
+MOST_ACTS = 2000
 _PACKAGES = ("boto3", "botocore", "textual", "rich", "azure-storage-blob", "prometheus-client")
 
 
@@ -35,13 +37,14 @@ class Material:
     diagnosis: Diagnosis | None = None
     listings: dict[str, Listing] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
+    acts: tuple[AuditEntry, ...] = ()
     gaps: tuple[Gap, ...] = ()
     problems: list[str] = field(default_factory=list)
     failure: BackupLockError | None = None
 
 
 def gather(url: str, open_store: Callable[[bool], Store], clock_error_ns: int) -> Material:
-    """Look at a store, for reading only, and at this machine's journal of it."""
+    """Look at a store, for reading only, and at this machine's journal and trail of it."""
     found = Material(url)
     try:
         found.diagnosis = examine(open_store, clock_error_ns=clock_error_ns)
@@ -50,6 +53,7 @@ def gather(url: str, open_store: Callable[[bool], Store], clock_error_ns: int) -
         found.failure = error
         found.problems.append(f"the store: {error}")
     _recall(found)
+    _trail(found)
     return found
 
 
@@ -88,6 +92,21 @@ def _recall(found: Material) -> None:
             journal.close()
     except JournalError as error:
         found.problems.append(f"events: {error}")
+
+
+def _trail(found: Material) -> None:
+    """What was broken on this target from this machine."""
+    path = audit_path()
+    if not path.exists():
+        return
+    try:
+        audit = Audit.read(path)
+        try:
+            found.acts = audit.entries(target=found.target)[-MOST_ACTS:]
+        finally:
+            audit.close()
+    except (AuditError, OSError) as error:
+        found.problems.append(f"the audit trail: {error}")
 
 
 def versions() -> dict[str, Any]:

@@ -3,7 +3,7 @@
 The members of the zip: `README.txt`; `manifest.json` (members with size, SHA-256 and a word on each; what
 could not be had); `locks.json` (`locktop ls --json --all`), `bodies.json` and `bodies/NNNN.lck` (what stands
 in each lock file, its first 4 KiB), `listing.json` (each `locks/` folder), `doctor.json`, `events.json`,
-`settings.json`, `versions.json`.
+`audit.json` (what was broken and put back, from this machine), `settings.json`, `versions.json`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from backuplock import layout
+from backuplock.breaking import AuditEntry
 from backuplock.model import LockFile
 from locktop.bundle.material import Material, versions
 from locktop.bundle.redact import Redactor
@@ -92,6 +94,7 @@ def _documents(
     ]
     events = {"events": [fields(event) for event in reversed(found.events)], "gaps": gaps}
     add("events.json", events, "what was seen on this machine, and when nothing was")
+    add("audit.json", [_act(one) for one in found.acts], "what was broken from this machine, and by whom")
     add("settings.json", list(settings), "settings, and where each came from")
     made.append(Member("versions.json", _json(versions()), "of locktop and what it runs on"))
     return made
@@ -120,6 +123,19 @@ def learn(found: Material, redactor: Redactor) -> None:
     for event in found.events:
         redactor.learn("volume", event.volume)
         _learn_file(event.key.rpartition("/")[2], redactor)
+    for act in found.acts:
+        for kind, name in (("user", "user"), ("host", "host"), ("note", "reason"), ("etag", "etag")):
+            redactor.learn(kind, act.get(name))
+        key = act.get("key")
+        folders = key.split("/")
+        redactor.learn("volume", folders[-3] if len(folders) > 3 and folders[-2] == layout.LOCKS else "")
+        _learn_file(key.rpartition("/")[2], redactor)
+
+
+def _act(entry: AuditEntry) -> dict[str, object]:
+    """An entry of the audit trail, but for the body, which may be anything."""
+    fields = {name: value for name, value in entry.fields.items() if name != "body"}
+    return {"seq": entry.seq, "previous": entry.previous, "hash": entry.hash, **fields}
 
 
 def _learn_lock(lock: LockFile, redactor: Redactor) -> None:

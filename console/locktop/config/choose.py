@@ -84,6 +84,7 @@ def _layer(name: str, source: str, file: ConfigFile) -> Layer:
             advice = f"did you mean {close[0]}?" if close else f"{known(file.contexts)} in {file.shown}"
         if "," in name:
             advice = "only the console shows several at once; name one"
+            raise Usage(f"{source} names several contexts: {shown(name)}", advice=advice)
         if source == "--target":
             advice += f"; a folder of that name is ./{MARK}{shown(name)}"
         raise Usage(f"{source}: there is no context {shown(name)!r}", advice=advice)

@@ -49,12 +49,12 @@ COLUMNS = (
 _FORMULA = frozenset("=+-@＝＋－＠|%")
 
 
-def text(board: Board, *, everything: bool = False) -> str:
-    """The file's content: a header, then a line each by volume and key."""
+def text(board: Board, *, everything: bool = False, as_shown: bool = False) -> str:
+    """The file's content: a header, then a line each by volume and key, or in the order of the rows."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows(_safe(_lock(one)) for one in held(board))
+    writer.writerows(_safe(_lock(one)) for one in held(board, as_shown=as_shown))
     for volume in board.snapshot.volumes:
         if volume.problem or (everything and not volume.locks):
             kind = "unread" if volume.problem else "ghost" if volume.ghost else "unlocked"

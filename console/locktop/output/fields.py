@@ -41,15 +41,15 @@ class Held:
         return None if self.age_ns is None else timing.duration_ns - self.age_ns
 
 
-def held(board: Board) -> list[Held]:
-    """All locks of a board, by volume and key."""
+def held(board: Board, *, as_shown: bool = False) -> list[Held]:
+    """All locks of a board, by volume and key; or in the order of its rows."""
     theirs = _longhorns(board.snapshot)
     found = [
         Held(row, row.lock, row.standing, theirs[row.key], _age(row.lock, board))
         for row in board.rows
         if row.lock is not None and row.standing is not None
     ]
-    return sorted(found, key=lambda one: (one.lock.volume, one.lock.key))
+    return found if as_shown else sorted(found, key=lambda one: (one.lock.volume, one.lock.key))
 
 
 def _longhorns(snapshot: Snapshot) -> Mapping[str, Standing]:

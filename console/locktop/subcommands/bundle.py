@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from locktop.exits import ExitCode, exit_code, exit_table
+from locktop.format import plural
 from locktop.output.streams import say
 from locktop.settings import Settings
 from locktop.subcommands.common import add_clock_error, add_target, environ_of, settings_of, target_of
@@ -158,7 +159,9 @@ def _tell(found: Material, made: list[Member], *, redact: bool) -> None:
         if not member.name.startswith("bodies/"):
             sys.stdout.write(f"  {member.name:<16} {len(member.content):>10,}  {member.what}\n")
     size = sum(len(member.content) for member in bodies)
-    sys.stdout.write(f"  {'bodies/*.lck':<16} {size:>10,}  of {len(bodies):,} locks, 4 KiB of each at most\n")
+    sys.stdout.write(
+        f"  {'bodies/*.lck':<16} {size:>10,}  of {plural(len(bodies), 'lock')}, 4 KiB of each at most\n"
+    )
     sys.stdout.flush()
     for problem in found.problems:
         say(f"not in it: {problem}")

@@ -35,9 +35,27 @@ def add_target(parser: argparse.ArgumentParser, *, positional: bool = True) -> N
     what = "the same" if positional else "backup target: a URL as Longhorn has it, or a path"
     parser.add_argument("-t", "--target", metavar="TARGET", help=f"{what} (or set LOCKTOP_TARGET)")
     parser.add_argument(
-        "-c", "--context", metavar="NAME", help="a context of the settings file (or set LOCKTOP_CONTEXT)"
+        "-c",
+        "--context",
+        metavar="NAME",
+        action=_Joined,
+        help="a context of the settings file (or set LOCKTOP_CONTEXT); for the console several: A,B",
     )
     add_config(parser)
+
+
+class _Joined(argparse.Action):
+    """What is said twice is not said instead: `-c a -c b` is `-c a,b`."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, values if before is None else f"{before},{values}")
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from backuplock.errors import Missing
+from backuplock.errors import Malformed, Missing
 from backuplock.explain import MAX_TEXT, Complaint, find_complaints
+from backuplock.layout import shards
 from backuplock.target import Target
 from locktop.exits import ExitCode, exit_table
 from locktop.output.streams import say
-from locktop.settings import Settings, Usage
+from locktop.settings import Settings, Usage, shown
 from locktop.subcommands.asking import add_common, add_watch, ask, glyphs_for, watch_ns
 from locktop.subcommands.common import add_schema, settings_of, target_of
 
@@ -56,12 +58,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_schema(parser, "locktop.output.explain_json", "locktop.output.volume_json", "locktop.output.json_")
 
 
+_PATH = re.compile(r"volumes/(?P<folders>[0-9a-f]{2}/[0-9a-f]{2})/(?P<volume>[^/\s]{1,253})/locks/")
+
+
 def run(options: argparse.Namespace) -> int:
     """Find the complaints, look at their volumes, print what there is to say."""
     settings = settings_of(options)
     watching = watch_ns(options)
-    complaints = find_complaints(_text(options))
+    message = _text(options)
+    complaints = find_complaints(message)
     if not complaints:
+        _check_path(message)
         raise Usage(
             "nothing in this text is about a lock of a volume",
             advice="paste the whole message, with the path that ends in .lck, in quotes; or name the volume: "
@@ -77,6 +84,27 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print(reports, settings)
     return _code(reports)
+
+
+def _check_path(message: str) -> None:
+    """A path that lost letters on its way names another volume than the one that was meant, or none.
+
+    Raises:
+        Usage: there is such a path.
+    """
+    found = _PATH.search(message)
+    if found is None:
+        return
+    try:
+        folders = "/".join(shards(found["volume"]))
+    except Malformed:
+        return
+    if folders != found["folders"]:
+        raise Usage(
+            f"the path in this text is not whole: {shown(found['volume'])} would lie in volumes/{folders}, "
+            f"not in volumes/{found['folders']}",
+            advice="paste the message as it was; or name the volume: locktop show VOLUME",
+        )
 
 
 def _text(options: argparse.Namespace) -> str:

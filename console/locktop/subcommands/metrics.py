@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import re
 import signal
 import sys
@@ -10,6 +11,7 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from backuplock.text import printable
 from locktop.exits import ExitCode, exit_code, exit_table
 from locktop.output.streams import say
 from locktop.settings import Settings, Usage, shown
@@ -37,6 +39,10 @@ A time limit should be shorter than Prometheus's own (scrape_timeout, 10 s).
 
 exit codes:
 """
+
+log = logging.getLogger(__name__)
+# Without a handler of its own, logging prints tracebacks to stderr.
+log.addHandler(logging.NullHandler())
 
 _GIVE_UP_S = 60.0
 _SCRAPE_S = 8.0
@@ -122,12 +128,27 @@ class _Teller:
     def look_and_say(self) -> Look:
         """Likewise, telling on stderr where that has changed."""
         before = self.lost
-        found = self.look()
+        try:
+            found = self.look()
+        except Exception as error:
+            # Nobody reads the traceback of a thread that answers a scrape.
+            log.exception("a look at %s failed", self.target.url)
+            found = self._unforeseen(error)
         if self.lost is not None and before is None:
             say(f"lost: {self.lost}; locktop_up is 0")
         elif self.lost is None and before is not None:
             say("reached again")
         return found
+
+    def _unforeseen(self, error: Exception) -> Look:
+        from backuplock.errors import StoreError
+        from locktop.output.metrics import Look
+
+        what = printable(f"{type(error).__name__}: {error}", limit=300)
+        self.lost = StoreError(
+            f"internal error: {what}", advice="LOCKTOP_DEBUG=1 locktop metrics shows where"
+        )
+        return Look(self.target.url, None, acts_of(self.target.url))
 
     def _sweep(self, previous: Snapshot | None) -> Snapshot:
         from backuplock.clock import nanoseconds

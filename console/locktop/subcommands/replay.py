@@ -154,6 +154,8 @@ def _events(journal: Journal, first: int, options: argparse.Namespace, settings:
             told.append((gap.began_wall_ns, f"{began} no answer until {ended}: {printable(gap.line)}\n"))
     for _, text in sorted(told, key=lambda one: one[0]):
         sys.stdout.write(text)
+    if not told:
+        say("nothing was seen to happen; locktop replay --ls END shows what there was")
     return ExitCode.OK
 
 

@@ -13,6 +13,7 @@ from backuplock.clock import SECOND, Clock, SystemClock
 from backuplock.errors import Irregular, StoreError, TooLarge
 from backuplock.model import Snapshot
 from backuplock.stores.base import Store
+from backuplock.text import signed_s
 
 SKEW_NS = 5 * SECOND
 """Skew between the store's clock and ours, with its error bar, up to which ages are taken at their word."""
@@ -79,7 +80,7 @@ def _clocks(plan: Plan, snapshot: Snapshot, clock: Clock) -> Check:
     if "own observation" in plan.life.condemned_by:
         return Check(name, True, "nobody wrote it while it was watched, whatever the clocks say")
     skew, error = snapshot.clock.skew(wall_ns=clock.wall_ns(), mono_ns=clock.mono_ns())
-    told = f"skew {skew / SECOND:+.1f} s, known to {error / SECOND:.1f} s"
+    told = f"skew {signed_s(skew)}, known to {error / SECOND:.1f} s"
     if abs(skew) + error <= SKEW_NS:
         return Check(name, True, f"{told}: below the limit of {SKEW_NS // SECOND} s")
     if abs(skew) - error > SKEW_NS:

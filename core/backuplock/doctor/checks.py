@@ -12,7 +12,7 @@ from backuplock.guarantees import Guarantee
 from backuplock.model import Flaw, Snapshot
 from backuplock.rules import LONGHORN, State, state
 from backuplock.stores.mounts import Mount, cache_seconds, is_local, is_nfs
-from backuplock.text import printable
+from backuplock.text import printable, signed_s
 
 if TYPE_CHECKING:
     from backuplock.stores.s3_traits import BucketTraits, Trait
@@ -89,7 +89,7 @@ def clocks(snapshot: Snapshot) -> Check:
             "--write finds out: a file is written and its time is looked at",
         )
     off, bar = snapshot.clock.skew(wall_ns=snapshot.taken_wall_ns, mono_ns=snapshot.ended_mono_ns)
-    where = "agrees with" if abs(off) <= bar else f"is {off / SECOND:+.1f} s off"
+    where = "agrees with" if abs(off) <= bar else f"is {signed_s(off)} off"
     text = f"the store's clock {where} this machine's, as far as can be told (to {bar / SECOND:.1f} s)"
     if abs(off) > SKEW_BAD_NS + bar:
         text += "; Longhorn on such a clock takes live locks for dead, or dead ones for live"
