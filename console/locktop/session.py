@@ -87,10 +87,11 @@ class SweepFailed:
 
 @dataclass(frozen=True, slots=True)
 class SweepProgress:
-    """A sweep is on its way: volumes read, volumes found so far."""
+    """A sweep is on its way: volumes read, volumes found so far; when it began, by the session's clock."""
 
     done: int
     known: int
+    began_mono_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,14 +390,14 @@ class Session:
         return SweepFailed(printable(line), kind, self._due, self._failures, self._anew)
 
     def _reporter(self) -> Callable[[Progress], None]:
-        last = self.clock.mono_ns()
+        began = last = self.clock.mono_ns()
 
         def report(progress: Progress) -> None:
             nonlocal last
             now = self.clock.mono_ns()
             if now - last >= PROGRESS_NS:
                 last = now
-                self._deliver(SweepProgress(progress.volumes_done, progress.volumes_known))
+                self._deliver(SweepProgress(progress.volumes_done, progress.volumes_known, began))
 
         return report
 

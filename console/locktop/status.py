@@ -29,6 +29,9 @@ from locktop.rows import Board
 from locktop.session import SweepFailed, SweepProgress
 from locktop.watch_lines import alarm, reminder
 
+LONG_NS = 2 * SECOND
+"""How long a sweep takes before it is worth telling how long it takes yet."""
+
 HANG_NS = 5 * SECOND
 """How long a sweep may say nothing before the banner does."""
 
@@ -174,6 +177,21 @@ def _still(status: Status) -> list[Part]:
     return [(f"   shown is what was {short_seconds(status.age_ns)} ago", "text")]
 
 
+def is_long(status: Status, done: SweepProgress) -> bool:
+    """Whether a sweep has been on its way for so long that people ask."""
+    return done.began_mono_ns is not None and status.mono_ns - done.began_mono_ns >= LONG_NS
+
+
+def on_its_way(status: Status, done: SweepProgress) -> str:
+    """How far a sweep has come, and how long it takes yet if the rest goes as fast; how many volumes there
+    are is known better and better."""
+    words = f"{number(done.done)} of {plural(done.known, 'volume')}"
+    if not is_long(status, done) or not done.done:
+        return words
+    took = status.mono_ns - (done.began_mono_ns or 0)
+    return f"{words}, about {short_seconds(took * (done.known - done.done) // done.done)} left"
+
+
 def emptiness(status: Status, filter_text: str) -> list[Line]:
     """What stands in place of the rows when there are none."""
     board = status.board
@@ -186,7 +204,7 @@ def emptiness(status: Status, filter_text: str) -> list[Line]:
             return [[(silence, "late")], [], [("still waiting for the store, q quits", "dim")]]
         if done is None:
             return [[("reading the store", "dim")]]
-        return [[(f"reading the store: {number(done.done)} of {plural(done.known, 'volume')}", "dim")]]
+        return [[(f"reading the store: {on_its_way(status, done)}", "dim")]]
     if board.rows and filter_text:
         return [
             [("no lock matches ", "text"), (name(filter_text), "strong")],

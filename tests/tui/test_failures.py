@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from backuplock import layout
+from backuplock.clock import SECOND
 from backuplock.errors import Denied, StoreError, Unreachable
 from backuplock.stores.base import Blob, Listing
+from locktop.session import SweepProgress
+from locktop.status import emptiness
 from tui.look import console, lines, look_again, shown, table, text, until
 from tui.scene import Scene, night
 
@@ -260,3 +264,22 @@ async def test_an_unknown_clock_is_shown_as_such() -> None:
         assert "UNSURE" in lines(app)[4]
         assert "~2:10" in lines(app)[4]
         assert "the store's clock is known to 15m00s only" in text(app)
+
+
+async def test_a_long_sweep_tells_how_far_it_came_and_how_long_it_takes_yet() -> None:
+    async with console(night().session()) as (app, pilot):
+        status, screen = app.status, app.screen
+        began = status.mono_ns - 30 * SECOND
+        progress = SweepProgress(500, 2_000, began)
+        waiting = replace(status, board=None, blocks=None, progress=progress, heard_mono_ns=status.mono_ns)
+        words = "".join(part[0] for line in emptiness(waiting, "") for part in line)
+        assert words == "reading the store: 500 of 2,000 volumes, about 1m30s left"
+        young = replace(waiting, progress=replace(progress, began_mono_ns=status.mono_ns))
+        assert "left" not in str(emptiness(young, ""))
+        # What is shown meanwhile is of the sweep before.
+        screen.show_title(replace(status, progress=progress))  # type: ignore[attr-defined]
+        await pilot.pause()
+        assert "reading 500 of 2,000 volumes, about 1m30s left" in text(app)
+        screen.show_title(status)  # type: ignore[attr-defined]
+        await pilot.pause()
+        assert "reading" not in text(app)

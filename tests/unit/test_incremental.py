@@ -120,7 +120,7 @@ def _told(found: Blockage) -> object:
     return found.view, found.verdicts, [(node.lock, node.state, node.fate) for node in found.tree.nodes]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(histories())
 def test_what_is_made_from_the_board_before_is_what_is_made_afresh(snapshots: list[Snapshot]) -> None:
     board: Board | None = None
@@ -135,7 +135,7 @@ def test_what_is_made_from_the_board_before_is_what_is_made_afresh(snapshots: li
         assert blocks.awaited == len({block.view.name for block in blocks.blocks if block.waiting})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(histories())
 def test_volumes_in_which_nothing_changes_are_not_judged_again(snapshots: list[Snapshot]) -> None:
     before = board_of(snapshots[-1])
@@ -146,7 +146,7 @@ def test_volumes_in_which_nothing_changes_are_not_judged_again(snapshots: list[S
     assert all(one is other for one, other in zip(known.blocks, again.blocks, strict=True))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(histories(), st.data())
 def test_an_order_that_is_kept_is_the_one_that_is_made_afresh(
     snapshots: list[Snapshot], data: st.DataObject

@@ -47,7 +47,7 @@ def _placed(objects: dict[str, bytes]) -> dict[str, bytes]:
     return found
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
 @given(shapes(odd=False), shapes(odd=False), st.booleans())
 def test_volumes_that_are_named_are_as_a_sweep_finds_them(
     before: dict[str, bytes], after: dict[str, bytes], again: bool
@@ -67,7 +67,7 @@ def test_volumes_that_are_named_are_as_a_sweep_finds_them(
     assert {view.name for view in whole.volumes} <= {view.name for view in found.volumes}
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 @given(shapes())
 def test_nothing_is_lost_of_volumes_that_lie_or_are_called_oddly(objects: dict[str, bytes]) -> None:
     store = _store(objects)
@@ -79,7 +79,7 @@ def test_nothing_is_lost_of_volumes_that_lie_or_are_called_oddly(objects: dict[s
 DIGITS = [tuple(f"{first}{second}" for second in "0123456789abcdef") for first in "0123456789abcdef"]
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
 @given(shapes(), shapes(), st.sampled_from(["ranged", "rolls", "folders"]), st.integers(1, 3))
 def test_all_parts_are_the_whole(
     before: dict[str, bytes], after: dict[str, bytes], kind: str, digits: int

@@ -48,7 +48,7 @@ class Counting(Short):
         return super().list(folder)
 
 
-@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(shapes(), st.sampled_from([1, 2, 3, 4, 5, 7, 1000]), st.sampled_from([1, 3]), st.booleans())
 @example({f"{BASE}/ab/00/v/locks/l1.lck": LOCK, f"{BASE}/ab/00/v/": b""}, 1, 1, False)
 @example({f"{BASE}/ab/00/v/locks-old/x": b"", f"{BASE}/ab/00/v/locks/": b""}, 1, 1, False)
@@ -67,7 +67,7 @@ def test_it_finds_what_the_sweep_by_folders_finds(
     assert content(again) == content(fast)
 
 
-@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(shapes(), st.sampled_from([1, 2, 3, 5, 1000]), st.sampled_from([1, 3]))
 @example({f"{BASE}/ab/00/blocks/locks/l1.lck": LOCK, f"{BASE}/ab/00/v/blocks/x": b""}, 1000, 1)
 @example({f"{BASE}/ab/00/v/locks/blocks/l1.lck": LOCK, f"{BASE}/ab/blocks/v/locks/l1.lck": LOCK}, 1000, 1)

@@ -22,7 +22,7 @@ from locktop.messages import CursorMoved, TableScrolled
 from locktop.ordering import Ordering
 from locktop.rows import Board, Row
 from locktop.screens.lock_hands import LockHands
-from locktop.status import Status, emptiness, extent
+from locktop.status import Status, emptiness, extent, is_long, on_its_way
 from locktop.widgets.bars import TitleRule
 from locktop.widgets.filter_bar import FilterBar
 from locktop.widgets.lock_table import LockTable
@@ -166,6 +166,8 @@ class LocksScreen(LockHands):
             left.append((f"   following{out}", "key"))
         if self._filter.narrows:
             left += [("   matching ", "dim"), (name(self._filter.good), "key")]
+        if status.progress is not None and not status.paused and is_long(status, status.progress):
+            left += [(f"   reading {on_its_way(status, status.progress)}", "dim")]
         if self._board is not None and self.holding(status):
             left += [(f"   {glyphs.paused} order held", "waiting")]
         self.query_one(TitleRule).show(left, self._title_end())
