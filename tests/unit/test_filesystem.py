@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,11 @@ from backuplock.errors import (
     Unsupported,
 )
 from backuplock.layout import lock_key, locks_folder
-from backuplock.stores import files, folders, open_store
+from backuplock.stores import files, filesystem, folders, open_store
 from backuplock.stores.filesystem import FilesystemStore
 from backuplock.stores.folders import failed
 from backuplock.stores.mounts import Mount
+from backuplock.survey import sweep
 from backuplock.target import parse_target
 from backuplock.text import printable
 
@@ -655,6 +657,84 @@ def test_inode_numbers_that_are_not_steady_stay_out_of_the_etag(root: Path, kind
     version = store.put(KEY, b"x")
     assert version.modified_ns == (root / KEY).stat().st_mtime_ns
     assert version.etag == f"0-{version.modified_ns:x}-1"
+
+
+class _Peer(ManualClock):
+    """Another client's renames, which go on while we wait."""
+
+    def __init__(self, after: int = 0, then: Callable[[], object] = int) -> None:
+        super().__init__()
+        self.pauses = 0
+        self._after = after
+        self._then = then
+
+    def sleep(self, duration_ns: int) -> None:
+        super().sleep(duration_ns)
+        self.pauses += 1
+        if self.pauses == self._after:
+            self._then()
+
+
+def _renamed_over(root: Path, clock: _Peer, kind: str = "cifs") -> FilesystemStore:
+    """A lock in the middle of its renewal on CIFS: removed, and not yet put in place anew."""
+    (root / LOCKS).mkdir(parents=True)
+    (root / f"{KEY}.tmp.17").write_bytes(b"new")
+    mounts = (*LOCAL, Mount("/", str(root), kind, "//win/b"))
+    return FilesystemStore(root, mounts=lambda: mounts, clock=clock)
+
+
+def _finish(root: Path) -> None:
+    (root / f"{KEY}.tmp.17").rename(root / KEY)
+
+
+def test_a_lock_that_is_renamed_over_on_cifs_is_listed_all_the_same(root: Path) -> None:
+    store = _renamed_over(root, _Peer(3, lambda: _finish(root)))
+    assert [entry.name for entry in store.list(LOCKS).entries] == [Path(KEY).name]
+
+
+def test_a_lock_that_is_renamed_over_on_cifs_is_read_all_the_same(root: Path) -> None:
+    store = _renamed_over(root, _Peer(3, lambda: _finish(root)))
+    blob = store.read(KEY)
+    assert blob is not None
+    assert blob.body == b"new"
+
+
+def test_a_lock_that_is_renamed_over_on_cifs_is_swept_all_the_same(root: Path) -> None:
+    store = _renamed_over(root, _Peer(3, lambda: _finish(root)))
+    # The fast way over branches wants folders that have not changed of late.
+    for folder in [root / LOCKS, *(root / LOCKS).parents][:6]:
+        os.utime(folder, (1, 1))
+    assert list(sweep(store).by_key) == [KEY]
+
+
+def test_what_a_dead_writer_left_on_cifs_is_waited_for_once(root: Path) -> None:
+    clock = _Peer()
+    store = _renamed_over(root, clock)
+    for _ in range(2):
+        assert [entry.name for entry in store.list(LOCKS).entries] == [f"{Path(KEY).name}.tmp.17"]
+        assert store.read(KEY) is None
+        assert clock.pauses == 10
+
+
+def test_nobody_waits_for_renames_elsewhere(root: Path) -> None:
+    clock = _Peer()
+    store = _renamed_over(root, clock, "nfs4")
+    assert store.read(KEY) is None
+    assert len(store.list(LOCKS).entries) == 1
+    assert clock.pauses == 0
+
+
+def test_a_removed_file_that_somebody_has_open_is_listed_on_cifs_and_gone(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = _renamed_over(root, _Peer())
+    _finish(root)
+
+    def gone(*_args: object, **_more: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    monkeypatch.setattr(filesystem, "read_version", gone)
+    assert store.read(KEY) is None
 
 
 def test_a_share_whose_backupstore_folder_was_meant(root: Path) -> None:

@@ -49,6 +49,7 @@ from backuplock.stores.files import (
 )
 from backuplock.stores.folders import climb, failed, make, opened, scan, split_key
 from backuplock.stores.patience import PATIENCE_S, patiently
+from backuplock.stores.renames import Renames
 from backuplock.stores.tries import is_stale, is_vanished, tries
 from backuplock.target import Target, local_target, store_root
 from backuplock.text import printable
@@ -60,6 +61,7 @@ _NET_TICK_NS = 20_000_000
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 """What says for certain that there is nothing of this name; every other error is a failure."""
 _READ_TRIES = 10
+_MISSES = 10
 _PUT_TRIES = 100
 _T = TypeVar("_T")
 _CHAINS = 16
@@ -116,9 +118,10 @@ class FilesystemStore:
         # A link in the path may lead to a share, or a folder on the way be one: nothing is known yet.
         self._place = self._called(self._doing("open", ""), lambda: self._locate(None))
         self._began_store = False
+        self._renames = Renames(self._clock)
         self._branches = Branches(
             self._root,
-            lambda fd: self._listing(scan(fd, self._is_recent), None),
+            lambda fd: self._listing(self._names(fd), None),
             self._recent,
             # Attributes that a client of a network keeps are as old as its listings may be, and others stamp.
             lambda: self._place.local,
@@ -203,7 +206,7 @@ class FilesystemStore:
             for _ in self._tries(_READ_TRIES):
                 try:
                     with opened(self._root, parts, listing=True) as fd:
-                        return scan(fd, self._is_recent)
+                        return self._names(fd)
                 except OSError as error:
                     if not is_stale(error):
                         raise
@@ -212,6 +215,11 @@ class FilesystemStore:
             return None
         except OSError as error:
             raise failed(doing, error) from error
+
+    def _names(self, fd: int) -> dict[str, os.stat_result | None]:
+        if not self._place.cifs:
+            return scan(fd, self._is_recent)
+        return self._renames.settled(lambda: scan(fd, self._is_recent))
 
     def _entry(self, name: str, state: os.stat_result) -> Entry:
         regular = stat.S_ISREG(state.st_mode)
@@ -236,16 +244,18 @@ class FilesystemStore:
         return Blob(body, found.st_mtime_ns, self._etag(found), self._observe())
 
     def _read(self, parts: tuple[str, ...], cap: int, doing: str) -> tuple[bytes, os.stat_result] | None:
-        # On CIFS a name is not there for an instant while another client renames over it: once is no proof.
-        stale, missed = False, not self._place.cifs
+        stale, missed = False, 0
+        # On CIFS it may be there again in an instant (`backuplock.stores.renames`). It may also be listed and
+        # gone: a file that was removed while somebody has it open.
+        most = _MISSES if self._place.cifs else 0
         for _ in self._tries(_READ_TRIES):
             try:
                 with opened(self._root, parts[:-1]) as folder:
                     version = read_version(folder, parts[-1], cap, doing, cifs=self._place.cifs)
             except _ABSENT:
-                if missed:
+                missed += 1
+                if missed > most or parts[-1] not in (self._scan(parts[:-1], doing) or ()):
                     return None
-                missed = True
                 continue
             except OSError as error:
                 if is_stale(error):
@@ -254,7 +264,7 @@ class FilesystemStore:
                 if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
                     raise not_plain(doing) from error
                 raise failed(doing, error) from error
-            stale, missed = False, not self._place.cifs
+            stale, missed = False, 0
             if version is not None:
                 return version
         if stale:
