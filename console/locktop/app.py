@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping
 from typing import ClassVar
 
+from rich.style import Style
 from textual import events
 from textual.command import CommandPalette
 from textual.driver import Driver
@@ -33,7 +34,7 @@ from locktop.screens.views import blocked, details, events_, explain, help_, is_
 from locktop.session import Event, Session
 from locktop.status import Status
 from locktop.taking import Taking
-from locktop.theme import DARK, inks
+from locktop.theme import DARK, inks, styles
 from locktop.tidy import Tidy, put_by
 
 LAST_RESORT_S = 15.0
@@ -84,6 +85,8 @@ class LocktopApp(Taking, inherit_bindings=False):
     ) -> None:
         super().__init__(session, contexts=contexts, words=words, keymap=keymap, memory=memory)
         self._tidy = Tidy()
+        self._toned: object = None
+        self._tones: Mapping[str, Style] = {}
         self.glyphs: Glyphs = pick_glyphs(ascii_only=ascii_only)
         self._handle_signals = handle_signals
         self.register_theme(DARK)
@@ -103,6 +106,13 @@ class LocktopApp(Taking, inherit_bindings=False):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """What our styles need and themes of others do not define."""
         return inks(self.current_theme)
+
+    @property
+    def tones(self) -> Mapping[str, Style]:
+        """What each tone looks like in the present theme."""
+        if self._toned is not self.theme_variables:
+            self._toned, self._tones = self.theme_variables, styles(self.theme_variables)
+        return self._tones
 
     # -- life
 

@@ -1,12 +1,16 @@
 """Colours: one dark theme of our own, safe for colour-blind eyes, and the names that styles go by.
 
 The hues of states are those of Okabe and Ito (2008); they differ in lightness as well, so that the order
-survives in greys and under `NO_COLOR`. A *tone* is the name of a style; what it looks like stands in
-`styles/locktop.tcss`, in terms of the theme's variables.
+survives in greys and under `NO_COLOR`. A *tone* is the name of a style of text, in terms of the theme's
+variables.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from rich.color import Color as RichColor
+from rich.style import Style
 from textual.color import Color
 from textual.theme import Theme
 
@@ -99,26 +103,52 @@ def _colour(given: str | None, instead: str) -> Color:
     return found if found.ansi is None else Color.parse(instead)
 
 
-TONES = (
-    "text",
-    "dim",
-    "faint",
-    "strong",
-    "title",
-    "key",
-    "brand",
-    "good",
-    "alert",
-    "held",
-    "waiting",
-    "late",
-    "stale",
-    "bad",
-    "unsure",
-    "danger",
-    *(f"accent-{accent}" for accent in ACCENTS),
-)
-"""Every tone there is; each is a component class `tone--<name>` of the widgets that paint lines."""
+_PLAIN = {
+    "text": "foreground",
+    "dim": "ink-dim",
+    "faint": "ink-faint",
+    "good": "success",
+    "held": "held",
+    "waiting": "waiting",
+    "late": "late",
+    "bad": "bad",
+    "unsure": "unsure",
+}
+_BOLD = {
+    "strong": "ink-strong",
+    "title": "primary",
+    "key": "primary",
+    "brand": "primary",
+    "alert": "stale",
+    "stale": "stale",
+    "danger": "danger",
+    **{f"accent-{accent}": f"mark-{accent}" for accent in ACCENTS},
+}
+TONES = (*_PLAIN, *_BOLD)
+"""Every tone there is."""
+CURSOR = "cursor"
+"""Beside the tones: the ground of the line under the cursor."""
+
+
+def styles(variables: Mapping[str, str]) -> dict[str, Style]:
+    """What each tone looks like, and the cursor.
+
+    Component classes would say the same in the stylesheet, but Textual keeps them per widget: 23 nodes to be
+    styled for each widget that paints lines, anew with each change of a class, were half of what a key cost.
+
+    Args:
+        variables: a theme's, by name; values are CSS colours.
+    """
+
+    def colour(name: str) -> RichColor:
+        return Color.parse(variables[name]).rich_color
+
+    return {
+        **{tone: Style(color=colour(name)) for tone, name in _PLAIN.items()},
+        **{tone: Style(color=colour(name), bold=True) for tone, name in _BOLD.items()},
+        CURSOR: Style(bgcolor=colour("cursor-row")),
+    }
+
 
 STATE_TONES: dict[State, str] = {state: state.value for state in State}
 """The tone of each state has the state's own name."""

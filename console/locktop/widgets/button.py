@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual import events
 from textual.strip import Strip
 
@@ -18,8 +16,6 @@ class Button(Painted, can_focus=True):
     Args:
         words: what it says. danger: it destroys something, and looks like it.
     """
-
-    COMPONENT_CLASSES: ClassVar = Painted.COMPONENT_CLASSES
 
     def __init__(self, glyphs: Glyphs, words: str, *, id: str, danger: bool = False) -> None:  # noqa: A002
         super().__init__(id=id)

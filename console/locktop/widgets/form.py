@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
-from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -35,8 +34,6 @@ class Choice(Painted, can_focus=True):
     What is chosen is a value, never a place: it stays when the options change, and is shown as gone if it is
     none of them any more.
     """
-
-    COMPONENT_CLASSES = Painted.COMPONENT_CLASSES
 
     def __init__(self, glyphs: Glyphs, options: Sequence[Option], *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -76,9 +73,7 @@ class Choice(Painted, can_focus=True):
         """The options."""
         width = self.size.width
         parts = [part for _, line in self._cells(width) for part in line]
-        base = (
-            Style(bgcolor=self.get_component_rich_style("tone--cursor").bgcolor) if self.has_focus else None
-        )
+        base = self.cursor_ground if self.has_focus else None
         return self.paint(cut(parts, width, self._glyphs.ellipsis), width, base)
 
     def _cells(self, width: int) -> list[tuple[str, Line]]:

@@ -7,9 +7,7 @@ whatever comes there; from then on it stays on its key, and that on its line of 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
-from rich.style import Style
 from textual import events
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
@@ -25,8 +23,6 @@ Paint = Callable[[str, int], Line]
 
 class KeyList(ScrollView, Painted, can_focus=True, inherit_bindings=False):
     """Keys in an order, one a line, under a heading."""
-
-    COMPONENT_CLASSES: ClassVar = Painted.COMPONENT_CLASSES
 
     def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -162,7 +158,7 @@ class KeyList(ScrollView, Painted, can_focus=True, inherit_bindings=False):
         parts: Line = [(self._glyphs.cursor if here else " ", "key"), *self._paint(key, width - 1)]
         if self._faded:
             parts = [(text, "dim") for text, _ in parts]
-        base = Style(bgcolor=self.get_component_rich_style("tone--cursor").bgcolor) if here else None
+        base = self.cursor_ground if here else None
         return self.paint(cut(parts, width, self._glyphs.ellipsis), width, base)
 
     def _paint_instead(self, y: int, width: int) -> Strip:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar
 
 from rich.style import Style
 from textual import events
@@ -31,9 +30,6 @@ _CONTEXT = 16
 
 class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
     """Locks, one a line, under a line of headings."""
-
-    # Textual inherits these along the first base only.
-    COMPONENT_CLASSES: ClassVar = Painted.COMPONENT_CLASSES
 
     def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -257,7 +253,7 @@ class LockTable(ScrollView, Painted, can_focus=True, inherit_bindings=False):
             parts = [(text, "dim") for text, _ in parts]
         base: Style | None = None
         if cursor:
-            base = Style(bgcolor=self.get_component_rich_style("tone--cursor").bgcolor)
+            base = self.cursor_ground
         return self.paint(parts, width, base)
 
     def _of(self, row: Row) -> tuple[Ctx, bool]:

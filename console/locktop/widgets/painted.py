@@ -6,7 +6,7 @@ Text is never parsed as markup: a line is a sequence of (text, tone) pairs from 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -16,7 +16,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from locktop.format import Line, Part, fit
-from locktop.theme import TONES
+from locktop.theme import CURSOR
+
+if TYPE_CHECKING:
+    from locktop.app import LocktopApp
 
 
 def width_of(parts: Iterable[Part]) -> int:
@@ -100,8 +103,6 @@ def joined(parts: Iterable[Part]) -> Iterator[Part]:
 class Painted(Widget):
     """A widget that paints its lines itself, in tones."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in TONES} | {"tone--cursor"}
-
     _ground: Style | None = None
     _inks: dict[tuple[str, Style], Style] | None = None
 
@@ -119,7 +120,17 @@ class Painted(Widget):
 
     def ink(self, tone: str) -> Style:
         """The style of a tone, without background: a line keeps that of its row."""
-        return self.get_component_rich_style(f"tone--{tone}", partial=True)
+        return self.locktop.tones[tone]
+
+    @property
+    def locktop(self) -> LocktopApp:
+        """The app, known to be ours."""
+        return cast("LocktopApp", self.app)
+
+    @property
+    def cursor_ground(self) -> Style:
+        """The background of the line under the cursor."""
+        return self.ink(CURSOR)
 
     def paint(self, parts: Iterable[Part], width: int, base: Style | None = None) -> Strip:
         """One strip of exactly `width` cells; `base` gives another background than the widget's."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
 
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
@@ -99,8 +98,6 @@ class DetailPane(Painted):
 
 class Scroller(ScrollView, Painted, can_focus=True, inherit_bindings=False):
     """A sheet of lines, wrapped to the width, that scrolls."""
-
-    COMPONENT_CLASSES: ClassVar = Painted.COMPONENT_CLASSES
 
     def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
-from rich.style import Style
 from textual import events
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
@@ -21,8 +19,6 @@ Paint = Callable[[str, int], Line]
 
 class Picker(ScrollView, Painted, can_focus=False, inherit_bindings=False):
     """As high as its lines, up to the limit that the stylesheet sets; beyond that it scrolls."""
-
-    COMPONENT_CLASSES: ClassVar = Painted.COMPONENT_CLASSES
 
     def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -91,7 +87,7 @@ class Picker(ScrollView, Painted, can_focus=False, inherit_bindings=False):
         parts = [(self._glyphs.cursor if here else " ", "key"), *self._paint(key, width - 1)]
         if self._faded:
             parts = [(text, "dim") for text, _ in parts]
-        base = Style(bgcolor=self.get_component_rich_style("tone--cursor").bgcolor) if here else None
+        base = self.cursor_ground if here else None
         return self.paint(cut(parts, width, self._glyphs.ellipsis), width, base)
 
     def on_resize(self, event: events.Resize) -> None:
