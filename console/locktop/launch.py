@@ -15,7 +15,6 @@ from locktop.habits import Memory, habits_path
 from locktop.keymap import Keymap
 from locktop.output.streams import say
 from locktop.session import Session
-from locktop.side_by_side import SideBySide
 from locktop.tidy import by_hand
 
 SWITCH_S = 0.0001
@@ -85,6 +84,8 @@ def _app(
     look = {"ascii_only": ascii_only, "handle_signals": True}
     if len(sessions) == 1:
         return LocktopApp(sessions[0], **look, contexts=contexts, words=words, keymap=keymap, memory=memory)
+    from locktop.side_by_side import SideBySide
+
     return SideBySide(sessions, **look, contexts=contexts, words=words, keymap=keymap, memory=memory)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.message import Message
 
-from backuplock.explain import Complaint
-from locktop.foretell import Told
-from locktop.session import Event
-from locktop.status import Status
+if TYPE_CHECKING:
+    from backuplock.explain import Complaint
+    from locktop.foretell import Told
+    from locktop.session import Event
+    from locktop.status import Status
 
 
 class SessionReported(Message):
