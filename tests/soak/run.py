@@ -201,7 +201,8 @@ def run(
     folder: Path,
     at_least: int = 0,
 ) -> tuple[Soak, str, list[str]]:
-    """Run for so long, or up to five times as long until ours held `at_least` locks.
+    """Run for so long, or up to five times as long until ours held `at_least` locks and as much has been done
+    to them.
 
     Returns: the soak, its summary line, and what must not have happened.
     """
@@ -214,7 +215,8 @@ def run(
             began = time.monotonic()
             while not soak.broken():
                 lasted = time.monotonic() - began
-                if lasted >= seconds and (soak.counts()["ours held"] >= at_least or lasted > 5 * seconds):
+                least = min(soak.counts()["ours held"], soak.happened.total())
+                if lasted >= seconds and (least >= at_least or lasted > 5 * seconds):
                     break
                 time.sleep(random.uniform(0, 2 * pause_s))
                 soak.disturb()

@@ -27,4 +27,4 @@ def test_a_short_slice(target: str, tmp_path: Path) -> None:
     counts = soak.counts()
     # How often depends on chance and on the machine; never at all would show nothing.
     assert counts["ours held"] >= 1, summary
-    assert sum(soak.happened.values()) >= 2, summary
+    assert soak.happened.total() >= 1, summary
