@@ -137,7 +137,9 @@ async def shot(scene: Scene, app: LocktopApp, size: tuple[int, int], drive: Driv
             await happen(app, scene, pilot)
         await drive(pilot)
         await pilot.pause(0.5)
-        return app.export_screenshot(title="locktop")
+        picture = app.export_screenshot(title="locktop")
+        # Else some programs (librsvg) drop blanks at the ends of a text, even those that may not be broken.
+        return picture.replace("<svg ", '<svg xml:space="preserve" ', 1)
 
 
 def main() -> None:

@@ -15,7 +15,9 @@ _TONES = st.sampled_from(["text", "dim", "alert"])
 def test_joined_parts_show_the_same(parts: list[tuple[str, str]]) -> None:
     found = list(joined(parts))
     assert _shown(found) == _shown(parts)
-    assert len(found) <= max(1, len([text for text, _ in parts if text.strip()]))
+    assert len(found) <= len([text for text, _ in parts if text.strip()]) + 1
+    assert {tone for _, tone in found} <= {tone for _, tone in parts}
+    assert not any(text.startswith(" ") for text, _ in found[1:])
 
 
 def test_neighbours_of_one_tone_become_one() -> None:

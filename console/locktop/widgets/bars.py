@@ -163,8 +163,10 @@ class FooterBar(Painted):
             if (key.action, key.place) in kept:
                 scope = "" if key.action.startswith("app.") else "app." if key.place == "app" else "screen."
                 click = Style(meta={"@click": scope + key.action})
-                segments.append(Segment(label[id(key)].split(" ")[0], self.ink("key") + base + click))
-                segments.append(Segment(f" {key.footer}", self.ink("dim") + base + click))
+                # The blank belongs to the first: what draws exported pictures drops one that begins a part.
+                name = label[id(key)].split(" ")[0] + " "
+                segments.append(Segment(name, self.ink("key") + base + click))
+                segments.append(Segment(key.footer, self.ink("dim") + base + click))
                 segments.append(Segment(" " * gap, self.ink("dim") + base))
         return Strip(segments).adjust_cell_length(width, base)
 

@@ -84,18 +84,23 @@ def _words(text: str) -> list[str]:
 
 
 def joined(parts: Iterable[Part]) -> Iterator[Part]:
-    """The same line in fewer parts: neighbours of one tone are one, and blanks take that of what stands
-    beside them, for no tone shows on a blank. What a screen does with a line costs by its parts."""
+    """The same line in fewer parts: neighbours of one tone are one, and blanks go to what stands before them,
+    for no tone shows on a blank. What a screen does with a line costs by its parts.
+
+    No part but the first begins with a blank: programs that draw exported pictures drop blanks there.
+    """
     whole, tone = "", ""
     for text, its in parts:
-        if its == tone or text.isspace() or not text:
-            whole += text
-            tone = tone or its
-        elif not whole or whole.isspace():
-            whole, tone = whole + text, its
-        else:
-            yield whole, tone
-            whole, tone = text, its
+        if not text:
+            continue
+        if its == tone or text.isspace():
+            whole, tone = whole + text, tone or its
+            continue
+        bare = text.lstrip(" ")
+        whole += text[: len(text) - len(bare)]
+        if whole:
+            yield whole, tone or its
+        whole, tone = bare, its
     if whole:
         yield whole, tone
 
