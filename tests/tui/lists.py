@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
+from textual.pilot import Pilot
+
 from locktop.app import LocktopApp
 from locktop.widgets.key_list import KeyList
-from tui.look import text
+from tui.look import text, until
 
 GOLDENS = Path(__file__).with_name("goldens")
 
@@ -22,19 +25,19 @@ def keys_of(app: LocktopApp) -> list[str]:
     return list(listed(app).keys)
 
 
-def golden(view: str, name: str) -> str | None:
-    """The screen that was approved, if there is one to keep to."""
-    path = GOLDENS / view / f"{name}.txt"
-    return path.read_text() if path.exists() and not os.environ.get("LOCKTOP_UPDATE_GOLDENS") else None
+async def compare(app: LocktopApp, pilot: Pilot[int], view: str, name: str) -> None:
+    """The screen becomes what was approved: `LOCKTOP_UPDATE_GOLDENS=1` writes it anew.
 
-
-def compare(app: LocktopApp, view: str, name: str) -> None:
-    """The screen is as it was approved: `LOCKTOP_UPDATE_GOLDENS=1` writes it anew."""
+    It is waited for: on a busy machine a screen may still be painted when nothing else seems to go on.
+    """
     path = GOLDENS / view / f"{name}.txt"
-    found = text(app)
     if os.environ.get("LOCKTOP_UPDATE_GOLDENS"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(found)
-    assert found == path.read_text()
+        path.write_text(text(app))
+    approved = path.read_text()
+    with contextlib.suppress(AssertionError):
+        await until(pilot, lambda: text(app) == approved)
+    found = text(app)
+    assert found == approved
     if name.endswith("-ascii"):
         assert found.isascii()

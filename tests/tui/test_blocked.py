@@ -267,7 +267,7 @@ async def test_it_looks_as_it_was_approved(plain: bool) -> None:
                 continue
             await pilot.resize_terminal(*cells)
             await pilot.pause()
-            compare(app, "blocked", size + tail)
+            await compare(app, pilot, "blocked", size + tail)
 
 
 async def test_nothing_blocked_is_said() -> None:

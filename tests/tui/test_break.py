@@ -740,7 +740,7 @@ async def test_the_dialog_looks_as_it_was_approved(tmp_path: Path, picture: str,
             await pilot.resize_terminal(*size)
             await pilot.pause()
             await pilot.pause()
-            compare(app, "break", f"{picture}-{name}{'-ascii' * plain}")
+            await compare(app, pilot, "break", f"{picture}-{name}{'-ascii' * plain}")
 
 
 def refresh(scene: Scene, key: str) -> None:

@@ -143,4 +143,4 @@ async def test_the_sheet_looks_as_it_was_approved(plain: bool) -> None:
         for size in ((120, 36), (80, 24), (60, 12)):
             await pilot.resize_terminal(*size)
             await pilot.pause()
-            compare(app, "columns", f"{size[0]}x{size[1]}{'-ascii' * plain}")
+            await compare(app, pilot, "columns", f"{size[0]}x{size[1]}{'-ascii' * plain}")

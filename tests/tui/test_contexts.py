@@ -216,7 +216,7 @@ async def test_the_picker_looks_as_it_was_approved(plain: bool) -> None:
         for size in ((120, 36), (80, 24), (60, 12)):
             await pilot.resize_terminal(*size)
             await pilot.pause()
-            compare(app, "contexts", f"{size[0]}x{size[1]}{'-ascii' * plain}")
+            await compare(app, pilot, "contexts", f"{size[0]}x{size[1]}{'-ascii' * plain}")
 
 
 async def test_a_long_list_scrolls() -> None:

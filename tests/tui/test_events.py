@@ -441,7 +441,7 @@ async def test_it_looks_as_it_was_approved(plain: bool) -> None:
                 continue
             await pilot.resize_terminal(*cells)
             await pilot.pause()
-            compare(app, "events", size + ("-ascii" if plain else ""))
+            await compare(app, pilot, "events", size + ("-ascii" if plain else ""))
 
 
 async def test_hostile_names_stay_text() -> None:

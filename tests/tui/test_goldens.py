@@ -5,19 +5,17 @@ After a wanted change: `LOCKTOP_UPDATE_GOLDENS=1 pytest tests/tui/test_goldens.p
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from backuplock.errors import Denied, Unreachable
 from backuplock.rounds import Budget, Prices
-from tui.look import console, text, until
+from tui.lists import GOLDENS, compare
+from tui.look import console, until
 from tui.scene import Scene, night
 from tui.test_explain_screen import SEVERAL, pasted
 
-GOLDENS = Path(__file__).with_name("goldens")
 SIZES = {"120x36": (120, 36), "80x24": (80, 24), "180x44": (180, 44), "60x12": (60, 12), "50x9": (50, 9)}
 
 MAIN = ("120x36", "80x24", "60x12")
@@ -81,7 +79,7 @@ async def test_screens_look_as_they_were_approved(screen: str, plain: bool, size
         for size in sizes:
             await pilot.resize_terminal(*SIZES[size])
             await pilot.pause()
-            _compare(f"{screen}-{size}{'-ascii' if plain else ''}", text(app))
+            await compare(app, pilot, "", f"{screen}-{size}{'-ascii' if plain else ''}")
 
 
 def _refused() -> None:
@@ -100,14 +98,6 @@ def _once_then_lost(scene: Scene, screen: str) -> Callable[[], object]:
 
     scene_began = scene.clock.wall_ns()
     return Lost
-
-
-def _compare(name: str, found: str) -> None:
-    path = GOLDENS / f"{name}.txt"
-    if os.environ.get("LOCKTOP_UPDATE_GOLDENS"):
-        GOLDENS.mkdir(exist_ok=True)
-        path.write_text(found)
-    assert found == path.read_text()
 
 
 def test_plain_goldens_are_plain() -> None:

@@ -297,7 +297,7 @@ async def test_it_looks_as_it_was_approved(look: str, plain: bool) -> None:
         for size in ((120, 36), (80, 24), (60, 12)):
             await pilot.resize_terminal(*size)
             await pilot.pause()
-            compare(app, "locks", f"{look}-{size[0]}x{size[1]}{'-ascii' * plain}")
+            await compare(app, pilot, "locks", f"{look}-{size[0]}x{size[1]}{'-ascii' * plain}")
 
 
 async def test_what_is_typed_after_the_slash_in_one_go_is_text_and_no_commands() -> None:

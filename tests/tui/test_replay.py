@@ -286,7 +286,9 @@ async def test_it_looks_as_it_was_approved(tape: Tape, plain: bool) -> None:
                 await pilot.resize_terminal(*size)
                 await pilot.pause()
                 await pilot.pause()
-                compare(app, "replay", f"{'locks' if view == '1' else 'events'}-{name}{'-ascii' * plain}")
+                await compare(
+                    app, pilot, "replay", f"{'locks' if view == '1' else 'events'}-{name}{'-ascii' * plain}"
+                )
 
 
 async def test_the_line_before_what_was_recorded_is_no_row(tape: Tape) -> None:

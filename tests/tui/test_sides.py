@@ -116,7 +116,7 @@ async def test_the_table_of_two_looks_as_it_was_approved(plain: bool, tmp_path: 
         for size in ((120, 36), (80, 24), (60, 12)):
             await found.pilot.resize_terminal(*size)
             await found.pilot.pause()
-            compare(found.app, "sides", f"{size[0]}x{size[1]}{'-ascii' * plain}")
+            await compare(found.app, found.pilot, "sides", f"{size[0]}x{size[1]}{'-ascii' * plain}")
 
 
 async def test_rows_of_both_stand_in_one_order(tmp_path: Path) -> None:

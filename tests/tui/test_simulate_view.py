@@ -694,4 +694,4 @@ async def test_the_view_looks_as_it_was_approved(look: str, plain: bool) -> None
         for size in sizes:
             await pilot.resize_terminal(*SIZES[size])
             await settled(app, pilot)
-            compare(app, "simulate", f"{look}-{size}{'-ascii' * plain}")
+            await compare(app, pilot, "simulate", f"{look}-{size}{'-ascii' * plain}")

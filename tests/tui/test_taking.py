@@ -101,7 +101,7 @@ async def test_a_menu_fits_every_size(key: str, plain: bool, monkeypatch: pytest
             assert "take it" in seen
             assert ("kubectl" if key == "Y" else "JSON") in seen
             menu = "copy" if key == "Y" else "export"
-            compare(app, "menu", f"{menu}-{size[0]}x{size[1]}{'-ascii' * plain}")
+            await compare(app, pilot, "menu", f"{menu}-{size[0]}x{size[1]}{'-ascii' * plain}")
 
 
 @pytest.fixture

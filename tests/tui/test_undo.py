@@ -703,4 +703,4 @@ async def test_it_looks_as_it_was_approved(tmp_path: Path, plain: bool) -> None:
                 await pilot.resize_terminal(*size)
                 await pilot.pause()
                 await pilot.pause()
-                compare(app, "undo", f"{picture}-{name}{'-ascii' * plain}")
+                await compare(app, pilot, "undo", f"{picture}-{name}{'-ascii' * plain}")
